@@ -1,0 +1,1 @@
+"""The nouns of tourmail: tables and values. No I/O."""
