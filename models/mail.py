@@ -1,0 +1,252 @@
+"""Mail: what goes out, what came in, and the account of every message a mailbox showed us."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlmodel import Field as Col
+from sqlmodel import SQLModel
+
+BOOKING_PATTERN = r"^[A-Za-z0-9./-]{1,20}$"
+"""A booking reference, narrow enough to stand in a subject token unambiguously."""
+
+
+class Attachment(BaseModel):
+    """A file that goes out with a message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    media_type: str
+    data: bytes = Field(repr=False)
+
+
+class OutgoingMail(BaseModel):
+    """A message as somebody wants it sent, before any rule or header.
+
+    Addresses are RFC 5322 mailboxes, with or without display name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sender: str | None = None
+    """The From asked for; None means the account's Default Email."""
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    subject: str = ""
+    text: str | None = None
+    html: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    booking: str | None = None
+    contact_id: int | None = None
+
+
+class OutboxState(StrEnum):
+    """Where an outgoing message stands; `uncertain` is never left without a person."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RecipientState(StrEnum):
+    """Where one recipient of a message stands."""
+
+    DUE = "due"
+    SENT = "sent"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+
+
+class Outcome(StrEnum):
+    """What became of a message that a mailbox showed."""
+
+    IMPORTED = "imported"
+    SKIPPED = "skipped"
+    ERROR = "error"
+    KNOWN = "known"
+    GONE = "gone"
+
+
+class Reason(StrEnum):
+    """The rule that decided, as a stable word for filters and grouping; SPEC §4's table."""
+
+    ALREADY_HERE = "already-here"
+    TOO_LARGE = "too-large"
+    UNREADABLE = "unreadable"
+    SENT_BY_US = "sent-by-us"
+    NOT_DELIVERED = "not-delivered"
+    REPLY = "reply"
+    TYPE_NOT_TICKED = "type-not-ticked"
+    UNKNOWN_SENDER = "unknown-sender"
+    AUTOMATIC = "automatic"
+    ENQUIRY = "enquiry"
+    UNRELATED = "unrelated"
+    VANISHED = "vanished"
+
+
+class OutboxRow(SQLModel, table=True):
+    """A message that was accepted for sending: committed here before anything else happens.
+
+    `claim` is the fencing token of whoever works on it: a write with an older one changes nothing.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('queued','sending','sent','uncertain','failed','cancelled')",
+            name="ck_outbox_state",
+        ),
+        Index("ix_outbox_due", "state", "next_attempt_at"),
+        Index("ix_outbox_account_state", "account_id", "state"),
+    )
+
+    id: int | None = Col(default=None, primary_key=True)
+    account_id: uuid.UUID | None = Col(
+        sa_column=Column(ForeignKey("email_account.id", ondelete="SET NULL"), nullable=True)
+    )
+    account_name: str
+    message_id: str = Col(unique=True)
+    """With angle brackets, as in the header."""
+    token: str | None = Col(default=None, index=True)
+    """The random part of the subject token, in lower case."""
+    booking: str | None = None
+    contact_id: int | None = Col(default=None, foreign_key="contact.id", ondelete="SET NULL")
+    envelope_from: str
+    header_from: str
+    subject: str
+    state: str = Col(default=OutboxState.QUEUED)
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    last_error: str = ""
+    claim: int = 0
+    holder: str = ""
+    lease_until: datetime | None = None
+    created_at: datetime
+    created_by: str
+    give_up_at: datetime
+    sent_at: datetime | None = None
+    data: bytes = Col(sa_column=Column(LargeBinary, nullable=False))
+    """The composed RFC 5322 message, CRLF line ends, without Bcc."""
+
+
+class OutboxRecipientRow(SQLModel, table=True):
+    """One recipient of an outgoing message, with the server's last word about it."""
+
+    __tablename__ = "outbox_recipient"
+    __table_args__ = (
+        UniqueConstraint("outbox_id", "address_key", name="uq_outbox_recipient_address"),
+        CheckConstraint(
+            "state IN ('due','sent','uncertain','failed','bounced')",
+            name="ck_outbox_recipient_state",
+        ),
+    )
+
+    id: int | None = Col(default=None, primary_key=True)
+    outbox_id: int = Col(foreign_key="outbox.id", ondelete="CASCADE")
+    address: str
+    address_key: str = Col(index=True)
+    kind: str
+    """``to``, ``cc`` or ``bcc``."""
+    state: str = Col(default=RecipientState.DUE)
+    reply: str = ""
+
+
+class MailRow(SQLModel, table=True):
+    """A message that came in and was imported, skipped or errored: what Email Management lists."""
+
+    __tablename__ = "mail"
+    __table_args__ = (
+        CheckConstraint("outcome IN ('imported','skipped','error')", name="ck_mail_outcome"),
+        Index("ix_mail_received", "received_at", "id"),
+        Index("ix_mail_outcome_received", "outcome", "received_at", "id"),
+        Index("ix_mail_account_received", "account_id", "received_at", "id"),
+    )
+
+    id: int | None = Col(default=None, primary_key=True)
+    account_id: uuid.UUID | None = Col(
+        sa_column=Column(ForeignKey("email_account.id", ondelete="SET NULL"), nullable=True)
+    )
+    account_name: str
+    outcome: str
+    reason: str
+    why: str
+    """The rule in words: which header, which contact, and what the receiving server verified."""
+    received_at: datetime
+    from_name: str = ""
+    from_address: str = ""
+    from_key: str = Col(default="", index=True)
+    recipients: str = ""
+    subject: str = ""
+    message_id: str = Col(default="", index=True)
+    booking: str | None = Col(default=None, index=True)
+    contact_id: int | None = Col(default=None, foreign_key="contact.id", ondelete="SET NULL")
+    queue_id: int | None = Col(
+        default=None, foreign_key="queue_destination.id", ondelete="SET NULL", index=True
+    )
+    answers_id: int | None = Col(default=None, foreign_key="outbox.id", ondelete="SET NULL")
+    automatic: bool = False
+    unverified: bool = False
+    """Whether the receiving server's Authentication-Results named a failed check."""
+    size: int
+    attachments: int = 0
+    created_at: datetime
+
+
+class RawMailRow(SQLModel, table=True):
+    """A message's bytes exactly as the server gave them, stored before anybody parsed them."""
+
+    __tablename__ = "raw_mail"
+
+    mail_id: int = Col(foreign_key="mail.id", primary_key=True, ondelete="CASCADE")
+    complete: bool
+    """False where only the header block is kept (skipped mail, mail above the size limit)."""
+    data: bytes = Col(sa_column=Column(LargeBinary, nullable=False))
+
+
+class LedgerRow(SQLModel, table=True):
+    """One message that a mailbox showed: exactly one row for each (account, scope, item)."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        UniqueConstraint("account_id", "scope", "item", name="uq_ledger_account_scope_item"),
+        Index("ix_ledger_header_digest", "account_id", "header_digest"),
+        Index("ix_ledger_content_digest", "account_id", "content_digest"),
+    )
+
+    id: int | None = Col(default=None, primary_key=True)
+    account_id: uuid.UUID = Col(foreign_key="email_account.id", ondelete="CASCADE")
+    scope: str
+    """Within which `item` is unique: IMAP's UIDVALIDITY, or a constant for immutable ids."""
+    item: str
+    """IMAP's UID or Graph's immutable id."""
+    run_id: int = Col(foreign_key="import_run.id")
+    outcome: str
+    reason: str
+    header_digest: str = ""
+    content_digest: str = ""
+    size: int = 0
+    mail_id: int | None = Col(default=None, foreign_key="mail.id", ondelete="SET NULL", index=True)
+
+
+class MailboxMarkRow(SQLModel, table=True):
+    """Below which everything in an account's mailbox is settled; moved only with its rows."""
+
+    __tablename__ = "mailbox_mark"
+
+    account_id: uuid.UUID = Col(
+        foreign_key="email_account.id", primary_key=True, ondelete="CASCADE"
+    )
+    scope: str
+    cursor: str
+    """The importer's own: a UID, or a delta link. Never shown (a delta link opens a mailbox)."""
+    before_start: int = 0
+    """How many messages lie before Import From and so have no rows."""
+    reconciled_at: datetime | None = None

@@ -1,0 +1,59 @@
+"""Where things are and how this process is set up: the environment, read once at start."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SYSTEM_FOLDER = Path("/var/lib/tourmail")
+"""Shared by the administrators of one host (group tourmail), where it exists."""
+
+
+class Config(BaseSettings):
+    """Every `TOURMAIL_…` variable that the product knows."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TOURMAIL_", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL of the store; it may hold a password, so it is never shown."""
+    key_file: Path | None = None
+    """The vault's key ring; by default beside the store's folder, never inside a backup."""
+    ca_bundle: Path | None = None
+    """PEM file of certificate authorities to trust instead of the system's."""
+    o365_login_url: str | None = Field(None, pattern=r"^https://")
+    graph_url: str | None = Field(None, pattern=r"^https://")
+    max_message_mb: int = Field(25, ge=1, le=1024)
+    """Mail above this size is not fetched, but listed as an error."""
+
+    @cached_property
+    def folder(self) -> Path:
+        """The data folder: the system's where it is writable, else the user's."""
+        if SYSTEM_FOLDER.is_dir() and os.access(SYSTEM_FOLDER, os.W_OK):
+            return SYSTEM_FOLDER
+        from platformdirs import user_data_path
+
+        return user_data_path("tourmail")
+
+    @property
+    def url(self) -> str:
+        """The store's SQLAlchemy URL, SQLite in the data folder by default."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.folder / 'tourmail.sqlite'}"
+
+    @property
+    def key_path(self) -> Path:
+        """The key file: systemd's credential, the configured one, or the data folder's."""
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and (Path(credentials) / "tourmail.key").is_file():
+            return Path(credentials) / "tourmail.key"
+        return self.key_file or self.folder / "tourmail.key"
+
+    @property
+    def max_message_bytes(self) -> int:
+        """The size limit of imported mail in bytes."""
+        return self.max_message_mb * 1_000_000

@@ -1,0 +1,175 @@
+"""Reaching a mail server: names, TCP, TLS, in steps that each fail in words for an admin.
+
+Every wait is bounded by the account's Timeout, and by ten times that for a server that drips.
+"""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from models.fields import to_ascii_host
+from services.cancel import Cancel
+from services.errors import ConnectionFailed, ServiceError
+
+DRIP_FACTOR = 10
+"""A command whose bytes keep trickling ends after this many Timeouts."""
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, in the system's order of preference.
+
+    Raises ConnectionFailed naming the host.
+    """
+    try:
+        found = socket.getaddrinfo(to_ascii_host(host), port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, ValueError) as error:
+        raise ConnectionFailed(
+            f"The name {host} cannot be resolved.",
+            "Check the spelling of Email Server and this host's DNS.",
+            "settings.server",
+        ) from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def connect(host: str, port: int, timeout: float, cancel: Cancel) -> socket.socket:
+    """Open a TCP connection to the first address that answers, within `timeout` seconds each.
+
+    Raises ConnectionFailed with what to check; Cancelled.
+    """
+    last: OSError | None = None
+    for address in resolve(host, port):
+        cancel.check()
+        try:
+            return _connect_one(address, port, timeout, cancel)
+        except OSError as error:
+            cancel.check()
+            last = error
+    raise unreachable(host, port, timeout, last) from last
+
+
+def _connect_one(address: str, port: int, timeout: float, cancel: Cancel) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.settimeout(timeout)
+    try:
+        with cancel.closing(lambda: shut(sock)):
+            sock.connect((address, port))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def unreachable(host: str, port: int, timeout: float, error: OSError | None) -> ConnectionFailed:
+    """Say in words why a port does not answer."""
+    if isinstance(error, ConnectionRefusedError):
+        return ConnectionFailed(
+            f"{host} refuses connections on port {port}.",
+            "Check Port Number; the service may also be down.",
+            "settings.port",
+        )
+    if isinstance(error, TimeoutError):
+        return ConnectionFailed(
+            f"{host} does not answer on port {port} within {timeout:g} seconds.",
+            "Check Port Number and the firewalls in between.",
+            "settings.port",
+        )
+    words = (error.strerror if error else "") or "no address answers"
+    return ConnectionFailed(
+        f"{host} cannot be reached on port {port}: {words}.",
+        "Check Email Server and the network.",
+        "settings.server",
+    )
+
+
+def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Return a context that verifies certificate and name; there is none that does not.
+
+    A private CA comes from TOURMAIL_CA_BUNDLE. Raises ServiceError where that file is unusable.
+    """
+    try:
+        context = ssl.create_default_context(cafile=str(ca_bundle) if ca_bundle else None)
+    except (OSError, ssl.SSLError) as error:
+        raise ServiceError(
+            f"The CA bundle {ca_bundle} cannot be read as certificates.",
+            "TOURMAIL_CA_BUNDLE must name a PEM file.",
+        ) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def start_tls(sock: socket.socket, host: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Encrypt a connection. Raises ConnectionFailed with what is wrong with the certificate."""
+    try:
+        return context.wrap_socket(sock, server_hostname=to_ascii_host(host))
+    except OSError as error:
+        raise tls_failed(host, error) from error
+
+
+def tls_failed(host: str, error: OSError) -> ConnectionFailed:
+    """Say in words why TLS with a host failed, and which field to look at."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ConnectionFailed(
+            f"The certificate of {host} is not trusted: {error.verify_message}.",
+            "Check Email Server against the name in the certificate. A private certificate "
+            "authority is made known by TOURMAIL_CA_BUNDLE.",
+            "settings.server",
+        )
+    if isinstance(error, TimeoutError):
+        return ConnectionFailed(
+            f"{host} does not answer the start of TLS.",
+            "The port may not speak TLS: check Port Number and the security setting.",
+            "settings.port",
+        )
+    return ConnectionFailed(
+        f"TLS with {host} failed: {error.strerror or error.__class__.__name__}.",
+        "The port may not speak TLS: check Port Number and the security setting.",
+        "settings.port",
+    )
+
+
+def describe_certificate(sock: ssl.SSLSocket, now: datetime | None = None) -> str:
+    """Return subject, issuer and days left of the peer's certificate, for Test Connection."""
+    certificate = sock.getpeercert() or {}
+    until = ssl.cert_time_to_seconds(str(certificate.get("notAfter", "Jan  1 00:00:00 1970 GMT")))
+    left = (datetime.fromtimestamp(until, UTC) - (now or datetime.now(UTC))).days
+    subject = _name(certificate.get("subject")) or _alternative(certificate)
+    issuer = _name(certificate.get("issuer"))
+    return f"certificate of {subject} by {issuer or 'itself'}, {left} days left"
+
+
+def _name(parts: object) -> str:
+    """Pick the name that people recognise out of an X.509 name as the ssl module gives it."""
+    if not isinstance(parts, tuple):
+        return ""
+    found = {key: value for part in parts for key, value in part}
+    return str(found.get("commonName") or found.get("organizationName") or "")
+
+
+def _alternative(certificate: object) -> str:
+    names = certificate.get("subjectAltName", ()) if isinstance(certificate, dict) else ()
+    return ", ".join(str(value) for _kind, value in names) or "an unnamed subject"
+
+
+def shut(sock: socket.socket) -> None:
+    """Break a connection from another thread, so that whoever blocks on it wakes up."""
+    # A connect in progress is not ended by shutdown; its thread ends within the timeout.
+    with suppress(OSError):  # not connected, or gone already
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def watchdog(sock: socket.socket, timeout: float) -> Iterator[None]:
+    """Break the connection where one command takes ten Timeouts although bytes keep coming."""
+    timer = threading.Timer(timeout * DRIP_FACTOR, shut, (sock,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

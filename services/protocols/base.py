@@ -1,0 +1,259 @@
+"""What a protocol is to the rest of the product: one value, and two small ports.
+
+A protocol is added by one file beside this one and one line in `services/protocols/__init__.py`.
+Nothing elsewhere asks which protocol it has; it asks whether `importer` or `sender` is None.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, Self
+
+from models.account import EmailSettings, ProtocolSettings
+from services.cancel import Cancel
+from services.config import Config
+from services.errors import ServiceError
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a connection needs from the process that opens it."""
+
+    config: Config
+    cancel: Cancel = field(default_factory=Cancel)
+    say: Callable[[str], None] = lambda _text: None
+    """Told in words what takes long, such as "waiting 12 s, the server asked for it"."""
+    clock: Callable[[], float] = time.monotonic
+
+
+# ----------------------------------------------------------------------------- sending
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Whom the message goes to, beside what its headers say (RFC 5321 §2.3.1)."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    message_id: str
+    """With angle brackets; by it an uncertain send can be looked for."""
+
+
+class Verdict(StrEnum):
+    """The server's answer for one recipient."""
+
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The server's answer for one recipient, with its words."""
+
+    verdict: Verdict
+    words: str
+
+
+class SendRefused(ServiceError):
+    """The server refused the whole message for good (5xx)."""
+
+
+class SendDeferred(ServiceError):
+    """The message was certainly not taken; it can be tried again later (4xx, network)."""
+
+    retry_after: float | None = None
+    """Seconds that the server asked us to wait, where it did."""
+
+
+class SendUncertain(ServiceError):
+    """The message may or may not have been taken; nobody but a person may send it again."""
+
+
+class Sender(Protocol):
+    """An open connection that messages go out through, one after the other."""
+
+    def send(self, envelope: Envelope, data: bytes) -> dict[str, Reply]:
+        """Send one message and return every recipient's answer, keyed as in the envelope.
+
+        Raises SendRefused, SendDeferred or SendUncertain for the message as a whole. After a
+        refusal the connection stays usable; after the other two the caller closes it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Leave politely where possible; never raises."""
+        ...
+
+
+# ----------------------------------------------------------------------------- importing
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Below which everything in a mailbox is settled."""
+
+    scope: str
+    """Within which item ids hold, such as a UIDVALIDITY."""
+    cursor: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Items to settle together, in the mailbox's order."""
+
+    items: tuple[str, ...]
+    cursor: str | None
+    """Where the mark may move once these and all earlier items are settled; None: not yet."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a mailbox holds above a mark."""
+
+    scope: str
+    server_count: int
+    """Messages in the mailbox as the run began."""
+    listed: int | None
+    """How many items the pages hold in all; None where only walking them tells."""
+    resumed: bool
+    """Whether the mark still held. False: everything is looked at again."""
+    pages: Iterator[Page]
+
+
+@dataclass(frozen=True)
+class Header:
+    """One message before its body is fetched."""
+
+    item: str
+    size: int
+    """Octets of the whole message, as the server says."""
+    received: datetime
+    """When the mailbox received it (IMAP's INTERNALDATE), aware."""
+    block: bytes
+    """The header block as the server gave it, with the blank line."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """One fetched message, or why it could not be fetched."""
+
+    item: str
+    data: bytes | None
+    fault: str = ""
+
+
+class Importer(Protocol):
+    """An open connection to a mailbox that is only read."""
+
+    def look(self, mark: Mark | None, since: datetime | None) -> Listing:
+        """List what lies above the mark; without one, what may have arrived at or after `since`.
+
+        Where the mark no longer holds (another UIDVALIDITY, an expired delta link), everything
+        at or after `since` is listed and `resumed` is False.
+        """
+        ...
+
+    def headers(self, items: Sequence[str]) -> Iterator[Header]:
+        """Fetch header blocks. Items that have vanished are left out."""
+        ...
+
+    def bodies(self, items: Sequence[str]) -> Iterator[Body]:
+        """Fetch whole messages without marking them read. Vanished items are left out."""
+        ...
+
+    def close(self) -> None:
+        """Leave politely where possible; never raises."""
+        ...
+
+
+# ----------------------------------------------------------------------------- testing
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rung of Test Connection."""
+
+    step: str
+    ok: bool | None
+    """True passed, False failed, None not reached."""
+    ms: int = 0
+    detail: str = ""
+    hint: str = ""
+    field: str | None = None
+    """Dotted path of the field to jump to, such as ``settings.password``."""
+
+
+@dataclass(frozen=True)
+class LadderScope:
+    """What Test Connection is to prove."""
+
+    email: EmailSettings | None
+    """Set where the account sends; MAIL FROM is tried with its Default Email."""
+    imports: bool
+
+
+# ----------------------------------------------------------------------------- the value
+
+
+@dataclass(frozen=True)
+class MailProtocol:
+    """Everything the product knows of one protocol."""
+
+    key: str
+    """Stored in accounts and typed after ``--protocol``."""
+    title: str
+    """The manual's label."""
+    settings: type[ProtocolSettings]
+    ladder: Callable[[Any, LadderScope, Surroundings], Iterator[Step]]
+    sender: Callable[[Any, Surroundings], Sender] | None = None
+    """Opens a connection to send through: (settings with secrets, surroundings)."""
+    importer: Callable[[Any, Surroundings], Importer] | None = None
+    """Opens a connection to import from: (settings with secrets, surroundings)."""
+    connection_ceiling: int | None = None
+    """The service's own limit of connections a mailbox, which No Limit cannot lift."""
+
+
+def climb(
+    rungs: Sequence[tuple[str, Callable[[], str]]], clock: Callable[[], float]
+) -> Iterator[Step]:
+    """Run rungs in order and yield each as a step; after a failure the rest are not reached.
+
+    A rung returns what it found in words, or raises ServiceError with hint and field.
+    """
+    failed = False
+    for name, rung in rungs:
+        if failed:
+            yield Step(name, None)
+            continue
+        started = clock()
+        try:
+            detail, error = rung(), None
+        except ServiceError as caught:
+            detail, error = caught.message, caught
+        ms = round((clock() - started) * 1000)
+        failed = error is not None
+        yield Step(
+            name,
+            not failed,
+            ms,
+            detail,
+            error.hint if error else "",
+            error.field if error else None,
+        )
+
+
+class Closing:
+    """Gives a Sender or Importer the with statement."""
+
+    def close(self) -> None:
+        """Overridden by the connection."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()

@@ -1,0 +1,106 @@
+"""Server processes on loopback which never outlive the tests that started them."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HOST = "127.0.0.1"
+# Below Linux' ephemeral range (32768 up), so that no outgoing connection can take a port between
+# its choice and the server's bind, or while the server restarts.
+_PORTS = range(20_000, 32_000)
+_START_SECONDS = 15.0
+_random = random.SystemRandom()
+
+
+def free_ports(count: int) -> list[int]:
+    """Return `count` different TCP ports on which nothing listens on loopback just now."""
+    ports: list[int] = []
+    for port in _random.sample(_PORTS, len(_PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise OSError(f"no {count} free ports between {_PORTS.start} and {_PORTS.stop}")
+
+
+def wait_until(ready: Callable[[], bool], what: str, seconds: float = _START_SECONDS) -> None:
+    """Return once `ready()` holds; TimeoutError naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} after {seconds:g} s")
+        time.sleep(0.01)
+
+
+def greets(port: int) -> bool:
+    """Tell whether a server on the port speaks first, as IMAP and SMTP without TLS do."""
+    try:
+        with socket.create_connection((HOST, port), timeout=_START_SECONDS) as connection:
+            return connection.recv(1) != b""
+    except OSError:
+        return False
+
+
+class Daemon:
+    """A server in the foreground with its own process group, ended as a whole.
+
+    Where the tests are killed, the kernel ends it: PR_SET_PDEATHSIG (prctl(2)) by way of
+    setpriv(1), since a preexec_fn is not safe beside threads.
+    """
+
+    def __init__(self, command: list[str], output: Path, port: int, grace: float) -> None:
+        """Start `command` and return once `port` greets; `stop` gives it `grace` seconds."""
+        self.output = output
+        self._grace = grace
+        prefix = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+        with output.open("ab") as sink:
+            self._process = subprocess.Popen(
+                [*prefix, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+            )
+        try:
+            wait_until(lambda: self._up(port), f"no greeting on port {port} from {command[0]}")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _up(self, port: int) -> bool:
+        if self._process.poll() is not None:
+            raise RuntimeError(f"server ended at start:\n{self.output.read_text()}")
+        return greets(port)
+
+    @property
+    def group(self) -> int:
+        """The process group of the server and all its children."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """Ask the server to end, then end whatever of its group is still there."""
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._grace)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.group, signal.SIGKILL)
+        self._process.wait()
+        wait_until(lambda: not group_alive(self.group), f"processes of {self.group} left")
+
+
+def group_alive(group: int) -> bool:
+    """Tell whether a process group has any member left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
