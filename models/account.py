@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 from sqlalchemy import JSON, CheckConstraint, Column, Index, UniqueConstraint, text
 from sqlmodel import Field as Col
-from sqlmodel import SQLModel
 
+from models.base import Row
 from models.fields import (
     Absent,
     EmailAddress,
@@ -206,7 +206,7 @@ class ContactSide(StrEnum):
     SUPPLIER = "supplier"
 
 
-class EmailAccountRow(SQLModel, table=True):
+class EmailAccountRow(Row, table=True):
     """An account's row. `settings` is JSON that the protocol's settings model validates."""
 
     __tablename__ = "email_account"
@@ -250,7 +250,7 @@ class EmailAccountRow(SQLModel, table=True):
     version: int = 1
 
 
-class ForwardAddressRow(SQLModel, table=True):
+class ForwardAddressRow(Row, table=True):
     """An approved forward address of an account."""
 
     __tablename__ = "forward_address"
@@ -266,7 +266,7 @@ class ForwardAddressRow(SQLModel, table=True):
     name: str = ""
 
 
-class AccountContactTypeRow(SQLModel, table=True):
+class AccountContactTypeRow(Row, table=True):
     """A contact type that is ticked for an account's agents or suppliers."""
 
     __tablename__ = "account_contact_type"
@@ -281,7 +281,7 @@ class AccountContactTypeRow(SQLModel, table=True):
     contact_type_id: int = Col(foreign_key="contact_type.id", primary_key=True)
 
 
-class SecretRow(SQLModel, table=True):
+class SecretRow(Row, table=True):
     """A secret's ciphertext. Owner, kind, key and endpoint are bound to it as AAD."""
 
     __tablename__ = "secret"

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 from sqlmodel import Field as Col
-from sqlmodel import Relationship, SQLModel
+from sqlmodel import Relationship
 
+from models.base import Row
 from models.fields import EmailAddress, Line, References, Section, UpperLine
 
 
@@ -55,7 +56,7 @@ class UserForm(Section):
     """Where the user reads email."""
 
 
-class ContactTypeRow(SQLModel, table=True):
+class ContactTypeRow(Row, table=True):
     """A kind of contact, by which import decides whose replies are wanted."""
 
     __tablename__ = "contact_type"
@@ -67,7 +68,7 @@ class ContactTypeRow(SQLModel, table=True):
     version: int = 1
 
 
-class QueueMemberRow(SQLModel, table=True):
+class QueueMemberRow(Row, table=True):
     """A user's membership in a queue."""
 
     __tablename__ = "queue_member"
@@ -76,7 +77,7 @@ class QueueMemberRow(SQLModel, table=True):
     user_id: int = Col(foreign_key="app_user.id", primary_key=True, index=True)
 
 
-class UserRow(SQLModel, table=True):
+class UserRow(Row, table=True):
     """Somebody who works with the back office."""
 
     __tablename__ = "app_user"  # "user" is a reserved word in PostgreSQL
@@ -89,7 +90,7 @@ class UserRow(SQLModel, table=True):
     version: int = 1
 
 
-class QueueDestinationRow(SQLModel, table=True):
+class QueueDestinationRow(Row, table=True):
     """A queue that messages for several users go to."""
 
     __tablename__ = "queue_destination"
@@ -115,7 +116,7 @@ class CodeTable:
     noun: str
     """One record of it, as messages call it."""
     form: type[Section]
-    row: type[SQLModel]
+    row: type[Row]
 
     @property
     def title(self) -> str:

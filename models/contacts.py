@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field as Col
-from sqlmodel import SQLModel
 
+from models.base import Row
 from models.fields import EmailAddress, Line, References, Section, UpperLine, address_key
 
 
@@ -46,7 +46,7 @@ class PartyForm(Section):
         return value
 
 
-class PartyRow(SQLModel, table=True):
+class PartyRow(Row, table=True):
     """An agent or a supplier (Tourplan's debtor and creditor)."""
 
     __tablename__ = "party"
@@ -63,7 +63,7 @@ class PartyRow(SQLModel, table=True):
     version: int = 1
 
 
-class ContactRow(SQLModel, table=True):
+class ContactRow(Row, table=True):
     """A person at an agent or supplier. One address may have several types: one row each."""
 
     __tablename__ = "contact"

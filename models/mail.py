@@ -7,7 +7,8 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field as Col
-from sqlmodel import SQLModel
+
+from models.base import Row
 
 BOOKING_PATTERN = r"^[A-Za-z0-9./-]{1,20}$"
 """A booking reference, narrow enough to stand in a subject token unambiguously."""
@@ -92,7 +93,7 @@ class Reason(StrEnum):
     VANISHED = "vanished"
 
 
-class OutboxRow(SQLModel, table=True):
+class OutboxRow(Row, table=True):
     """A message that was accepted for sending: committed here before anything else happens.
 
     `claim` is the fencing token of whoever works on it: a write with an older one changes nothing.
@@ -137,7 +138,7 @@ class OutboxRow(SQLModel, table=True):
     """The composed RFC 5322 message, CRLF line ends, without Bcc."""
 
 
-class OutboxRecipientRow(SQLModel, table=True):
+class OutboxRecipientRow(Row, table=True):
     """One recipient of an outgoing message, with the server's last word about it."""
 
     __tablename__ = "outbox_recipient"
@@ -159,7 +160,7 @@ class OutboxRecipientRow(SQLModel, table=True):
     reply: str = ""
 
 
-class MailRow(SQLModel, table=True):
+class MailRow(Row, table=True):
     """A message that came in and was imported, skipped or errored: what Email Management lists."""
 
     __tablename__ = "mail"
@@ -200,7 +201,7 @@ class MailRow(SQLModel, table=True):
     created_at: datetime
 
 
-class RawMailRow(SQLModel, table=True):
+class RawMailRow(Row, table=True):
     """A message's bytes exactly as the server gave them, stored before anybody parsed them."""
 
     __tablename__ = "raw_mail"
@@ -211,7 +212,7 @@ class RawMailRow(SQLModel, table=True):
     data: bytes = Col(sa_column=Column(LargeBinary, nullable=False))
 
 
-class LedgerRow(SQLModel, table=True):
+class LedgerRow(Row, table=True):
     """One message that a mailbox showed: exactly one row for each (account, scope, item)."""
 
     __tablename__ = "ledger"
@@ -236,7 +237,7 @@ class LedgerRow(SQLModel, table=True):
     mail_id: int | None = Col(default=None, foreign_key="mail.id", ondelete="SET NULL", index=True)
 
 
-class MailboxMarkRow(SQLModel, table=True):
+class MailboxMarkRow(Row, table=True):
     """Below which everything in an account's mailbox is settled; moved only with its rows."""
 
     __tablename__ = "mailbox_mark"

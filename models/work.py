@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, text
 from sqlmodel import Field as Col
-from sqlmodel import SQLModel
+
+from models.base import Row
 
 
 class RunState(StrEnum):
@@ -18,7 +19,7 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class ImportRunRow(SQLModel, table=True):
+class ImportRunRow(Row, table=True):
     """One import of one account, with counts that add up:
 
     server_count = before_start + known + imported + skipped + errors + gone.
@@ -65,7 +66,7 @@ class ImportRunRow(SQLModel, table=True):
     message: str = ""
 
 
-class ConnectionSlotRow(SQLModel, table=True):
+class ConnectionSlotRow(Row, table=True):
     """A connection to a mailbox that is open now, held under a lease that its holder renews."""
 
     __tablename__ = "connection_slot"
@@ -80,7 +81,7 @@ class ConnectionSlotRow(SQLModel, table=True):
     expires_at: datetime = Col(index=True)
 
 
-class WorkerRow(SQLModel, table=True):
+class WorkerRow(Row, table=True):
     """A process that works the outbox off; its heartbeat tells faces whether anybody does."""
 
     __tablename__ = "worker"
@@ -92,7 +93,7 @@ class WorkerRow(SQLModel, table=True):
     doing: str = ""
 
 
-class VaultKeyRow(SQLModel, table=True):
+class VaultKeyRow(Row, table=True):
     """Recognises a key: a known text encrypted with it, so that a wrong key file is noticed."""
 
     __tablename__ = "vault_key"

@@ -1,0 +1,156 @@
+"""Engines and transactions, with SQLite's discipline kept in one place.
+
+SQLite's own deferred transactions fail at once when a reader turns writer, whatever the busy
+timeout; so writers begin with BEGIN IMMEDIATE and readers with a plain BEGIN, and both are short.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import Session
+
+from services.errors import ServiceError
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a writer waits for another one."""
+
+
+class Store:
+    """Opens transactions; holds no state but the engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine made by `make_engine`."""
+        self.engine = engine
+        self._reading = engine.execution_options(write=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that only reads. Keep it short: SQLite's log grows meanwhile."""
+        with told_in_words(), Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that writes: committed at the end, undone on any error."""
+        with told_in_words(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+@contextmanager
+def told_in_words() -> Iterator[None]:
+    """Turn what a database says about disks, locks and networks into a ServiceError."""
+    try:
+        yield
+    except OperationalError as error:
+        raise ServiceError(*_words(error)) from error
+
+
+def _words(error: DBAPIError) -> tuple[str, str]:
+    text = str(error.orig)
+    for mark, message, hint in (
+        ("disk is full", "The disk that holds the store is full.", "Free some space; nothing "
+         "was changed."),
+        ("disk I/O error", "The disk that holds the store reports an error.", "Check the disk."),
+        ("readonly", "The store is read-only.", "Check the rights of its file and folder."),
+        ("locked", "The store is busy.", "Another program holds it; try again."),
+        ("unable to open", "The store cannot be opened.", "Check that its folder exists and that "
+         "you may write there."),
+        ("malformed", "The store is damaged.", "Restore it from a backup."),
+    ):  # fmt: skip
+        if mark in text:
+            return message, hint
+    return "The store does not answer as it should.", f"The database says: {text.splitlines()[0]}"
+
+
+def make_engine(url: str) -> Engine:
+    """Return an engine with this product's settings for the store that the URL names."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    _refuse_network_file_system(_sqlite_path(url))
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _sqlite_path(url: str) -> Path | None:
+    name = make_url(url).database
+    return Path(name) if name and name != ":memory:" else None
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # BEGIN is ours to say, see _begin_sqlite
+    # FULL: an accepted message must survive a power cut, which NORMAL may forget with WAL.
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    ):
+        _retrying(connection, f"PRAGMA {pragma}")
+
+
+def _retrying(connection: sqlite3.Connection, statement: str) -> None:
+    """Switching to WAL ignores the busy timeout while another process opens the file too."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"}
+
+
+def _refuse_network_file_system(path: Path | None) -> None:
+    """SQLite's locks do not hold across hosts: refuse before anything is damaged."""
+    if path is None:
+        return
+    kind = _file_system(path.parent.resolve())
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise ServiceError(
+            f"The store {path} lies on a network file system ({kind}), where SQLite's locks do "
+            "not hold.",
+            "Put it on a local disk, or use PostgreSQL for several hosts.",
+        )
+
+
+def _file_system(folder: Path) -> str:
+    """Return the file system's type as Linux names it, "" where that cannot be told."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        fields: list[Any] = line.split()
+        if len(fields) > 2 and folder.is_relative_to(fields[1]) and len(fields[1]) >= len(best):
+            best, kind = fields[1], fields[2]
+    return kind

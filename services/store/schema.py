@@ -1,0 +1,208 @@
+"""Making a store, recognising an older or newer one, and upgrading it on request."""
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, MetaData, inspect, text
+from sqlalchemy.engine import make_url
+
+import models.account
+import models.codes
+import models.contacts
+import models.mail
+import models.work  # noqa: F401 - every table must be known to the metadata
+from models.base import Row
+from services.config import Config
+from services.errors import ServiceError
+from services.store.engine import Store, make_engine, told_in_words
+from services.store.migrations import HEAD
+
+if TYPE_CHECKING:
+    from alembic.config import Config as AlembicConfig
+
+
+class SchemaOutdated(ServiceError):
+    """The store was made by an older tourmail; upgrading it is a person's decision."""
+
+
+def tables() -> MetaData:
+    """Return the metadata of every table."""
+    return Row.metadata
+
+
+def open_store(config: Config) -> Store:
+    """Open the store, making it where there is none.
+
+    Raises SchemaOutdated for an older one, ServiceError for a newer one, a foreign database or a
+    folder that cannot be used. None of them is touched.
+    """
+    path = sqlite_path(config.url)
+    if path is not None:
+        _make_folder(path.parent)
+        _make_file(path)
+    with told_in_words():
+        engine = make_engine(config.url)
+        found = schema_version(engine)
+        if found is None:
+            _migrate(engine)
+        elif found != HEAD:
+            raise _version_error(found)
+    return Store(engine)
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of an SQLite store, None for other stores."""
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database \
+        else None  # fmt: skip
+
+
+def schema_version(engine: Engine) -> str | None:
+    """Return the store's revision, None for an empty store.
+
+    Raises ServiceError where the database belongs to another program.
+    """
+    with engine.execution_options(write=False).connect() as connection:
+        names = inspect(connection).get_table_names()
+        if "alembic_version" in names:
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return str(found) if found else None
+        if names:
+            raise ServiceError(
+                "This database belongs to another program.",
+                "Point TOURMAIL_DATABASE_URL to an empty database.",
+            )
+    return None
+
+
+def _version_error(found: str) -> ServiceError:
+    if found < HEAD:
+        return SchemaOutdated(
+            f"The store has an older schema ({found}) than this tourmail ({HEAD}).",
+            "Run `tourmail db upgrade`; it makes a backup first.",
+        )
+    return ServiceError(
+        f"The store has a newer schema ({found}) than this tourmail knows ({HEAD}).",
+        "Install the newer tourmail; nothing was changed.",
+    )
+
+
+def upgrade_store(config: Config) -> str:
+    """Bring an older store to the current schema after a backup; return what was done.
+
+    Raises ServiceError for a newer or foreign one, and where the backup cannot be made.
+    """
+    with told_in_words():
+        engine = make_engine(config.url)
+        found = schema_version(engine)
+        if found == HEAD:
+            return f"The store has the current schema ({HEAD}) already."
+        if found is not None and found > HEAD:
+            raise _version_error(found)
+        saved = _backup_before(config.url, found) if found else ""
+        _migrate(engine)
+    return f"The store is upgraded from {found or 'nothing'} to {HEAD}.{saved}"
+
+
+def _backup_before(url: str, found: str) -> str:
+    path = sqlite_path(url)
+    if path is None:
+        return " PostgreSQL stores are backed up by the administrator's own tools."
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    target = path.with_name(f"{path.stem}.before-{HEAD}.from-{found}.{stamp}{path.suffix}")
+    copy_sqlite(path, target)
+    return f" The backup is {target}."
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copy a store consistently while others use it. Raises ServiceError; never overwrites."""
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+            old.backup(new)
+    except (OSError, sqlite3.Error) as error:
+        raise ServiceError(f"The backup {target} cannot be made: {error}.") from error
+
+
+def _migrate(engine: Engine) -> None:
+    """Run all missing revisions in one transaction; a second process waits and finds it done."""
+    from alembic import command
+
+    with engine.connect() as connection:
+        _foreign_keys(connection, on=False)
+        with connection.begin():
+            _alone(connection)
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            _check_foreign_keys(connection)
+        _foreign_keys(connection, on=True)
+
+
+def alembic_config() -> "AlembicConfig":
+    """Return alembic's configuration, made in code because the package ships no ini file."""
+    from alembic.config import Config as AlembicConfig
+
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _alone(connection: Connection) -> None:
+    """Let one upgrader through at a time; on SQLite BEGIN IMMEDIATE has done so."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(7417001)"))
+
+
+def _foreign_keys(connection: Connection, *, on: bool) -> None:
+    """Rebuilding a parent table with foreign keys on deletes its children (measured)."""
+    if connection.dialect.name == "sqlite":
+        raw = connection.connection.driver_connection
+        raw.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")  # type: ignore[union-attr]
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.execute(text("PRAGMA foreign_key_check")).first()
+    if broken is not None:
+        raise ServiceError(
+            f"The upgrade would leave rows of {broken[0]} without their parent.",
+            "Nothing was changed; please report this.",
+        )
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the data folder, closed to others (2770 comes from whoever made a shared one)."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServiceError(
+            f"The folder {folder} cannot be made: {error.strerror}.",
+            "Make it, or point TOURMAIL_DATABASE_URL elsewhere.",
+        ) from error
+
+
+def _make_file(path: Path) -> None:
+    """Make the file with a tight mode before SQLite makes it with the umask's.
+
+    In a folder that a group shares (setgid) the group may write; elsewhere only the owner.
+    """
+    shared = bool(path.parent.stat().st_mode & 0o2000)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise ServiceError(
+            f"The store {path} cannot be made: {error.strerror}.",
+            "Check the rights of its folder.",
+        ) from error
+    if shared:
+        os.fchmod(descriptor, 0o660)
+    os.close(descriptor)
