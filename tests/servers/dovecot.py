@@ -20,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from string import Template
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from tests.servers.need import require
 from tests.servers.process import HOST, Daemon, free_ports
@@ -35,34 +35,38 @@ _STOP_GRACE = 0.3
 class Dovecot:
     """A running Dovecot with users, as a context manager.
 
-    `port` speaks IMAP with STARTTLS (without, if `ssl` is "no"), `tls_port` implicit TLS.
+    On `host`, `port` speaks IMAP with STARTTLS and `tls_port` with implicit TLS.
     """
-
-    host = HOST
 
     def __init__(
         self,
         certificate: Certificate,
         *,
-        ssl: Literal["yes", "no", "required"] = "yes",
+        tls: bool = True,
+        plaintext_auth: bool = True,
         max_connections: int = 1000,
-        failure_delay: int = 0,
     ) -> None:
-        """Start it. `max_connections` is mail_max_userip_connections, `failure_delay` in seconds.
+        """Start it.
 
+        `tls=False` offers neither STARTTLS nor implicit TLS; `plaintext_auth=False` takes no
+        password before TLS (LOGINDISABLED); `max_connections` is mail_max_userip_connections.
         Skips or fails the test (see need.py) where Dovecot is not installed.
         """
         self._binary = require("dovecot", "dovecot-imapd")
         self.port, self.tls_port = free_ports(2)
-        self._tls_only = ssl == "required"
+        # Dovecot takes passwords in clear from its own address alone, and Linux connects from
+        # 127.0.0.1 to the whole of 127/8.
+        self.host = HOST if plaintext_auth else "127.0.0.2"
+        self._plaintext_auth = plaintext_auth
         self._passwords: dict[str, str] = {}
         self._sequence = count(1)
         # Not pytest's tmp_path: the mail user must get in, and socket names stay below 108 bytes.
         self.root = Path(tempfile.mkdtemp(prefix="tourmail-dovecot-"))
         self.root.chmod(0o711)
         self._owner = pwd.getpwnam(_MAIL_USER) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-        options = {"ssl": ssl, "connections": max_connections, "failure_delay": failure_delay}
-        self._configure(certificate, options)
+        self._configure(
+            certificate, {"ssl": "yes" if tls else "no", "connections": max_connections}
+        )
         self._daemon = self._start()
 
     def __enter__(self) -> Self:
@@ -93,8 +97,7 @@ class Dovecot:
     def add_user(self, name: str, password: str) -> None:
         """Create a user with an empty INBOX."""
         self._passwords[name] = password
-        with (self.root / "users").open("a") as users:
-            users.write(f"{name}:{{PLAIN}}{password}::::::nodelay=y\n")
+        (self.root / "users" / name).write_text(f"{name}:{{PLAIN}}{password}\n")
         for folder in ("", "Maildir", "Maildir/cur", "Maildir/new", "Maildir/tmp"):
             path = self._home(name) / folder
             path.mkdir(parents=True)
@@ -174,7 +177,7 @@ class Dovecot:
 
     def _start(self) -> Daemon:
         command = [str(self._binary), "-F", "-c", str(self.root / "dovecot.conf")]
-        return Daemon(command, self.root / "output.log", self.port, _STOP_GRACE)
+        return Daemon(command, self.root / "output.log", (self.host, self.port), _STOP_GRACE)
 
     def _configure(self, certificate: Certificate, options: dict[str, object]) -> None:
         values = {
@@ -184,17 +187,18 @@ class Dovecot:
             "gid": self._owner.pw_gid,
             "chain": certificate.chain,
             "key": certificate.key,
+            "host": self.host,
             "port": self.port,
             "tls_port": self.tls_port,
             **options,
         }
-        (self.root / "users").touch()
+        (self.root / "users").mkdir()
         (self.root / "dovecot.conf").write_text(_CONFIG.substitute(values))
 
     @contextmanager
     def _session(self, user: str) -> Iterator[imaplib.IMAP4]:
         with imaplib.IMAP4(self.host, self.port) as session:
-            if self._tls_only:
+            if not self._plaintext_auth:
                 session.starttls(ssl._create_unverified_context())
             session.login(user, self._passwords[user])
             yield session

@@ -41,10 +41,10 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = _START_SEC
         time.sleep(0.01)
 
 
-def greets(port: int) -> bool:
-    """Tell whether a server on the port speaks first, as IMAP and SMTP without TLS do."""
+def greets(address: tuple[str, int]) -> bool:
+    """Tell whether a server speaks first there, as IMAP and SMTP without TLS do."""
     try:
-        with socket.create_connection((HOST, port), timeout=_START_SECONDS) as connection:
+        with socket.create_connection(address, timeout=_START_SECONDS) as connection:
             return connection.recv(1) != b""
     except OSError:
         return False
@@ -57,9 +57,12 @@ class Daemon:
     setpriv(1), since a preexec_fn is not safe beside threads.
     """
 
-    def __init__(self, command: list[str], output: Path, port: int, grace: float) -> None:
-        """Start `command` and return once `port` greets; `stop` gives it `grace` seconds."""
+    def __init__(
+        self, command: list[str], output: Path, address: tuple[str, int], grace: float
+    ) -> None:
+        """Start `command` and return once `address` greets; `stop` gives it `grace` seconds."""
         self.output = output
+        self._address = address
         self._grace = grace
         prefix = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         with output.open("ab") as sink:
@@ -71,15 +74,15 @@ class Daemon:
                 start_new_session=True,
             )
         try:
-            wait_until(lambda: self._up(port), f"no greeting on port {port} from {command[0]}")
+            wait_until(self._up, f"no greeting on {address} from {command[0]}")
         except BaseException:
             self.stop()
             raise
 
-    def _up(self, port: int) -> bool:
+    def _up(self) -> bool:
         if self._process.poll() is not None:
             raise RuntimeError(f"server ended at start:\n{self.output.read_text()}")
-        return greets(port)
+        return greets(self._address)
 
     @property
     def group(self) -> int:
@@ -94,13 +97,4 @@ class Daemon:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.group, signal.SIGKILL)
         self._process.wait()
-        wait_until(lambda: not group_alive(self.group), f"processes of {self.group} left")
-
-
-def group_alive(group: int) -> bool:
-    """Tell whether a process group has any member left."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        wait_until(lambda: not greets(self._address), f"something still answers on {self._address}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trustme
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "127.0.0.2", "::1")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Authority:
 
     @cached_property
     def server(self) -> Certificate:
-        """A good certificate for localhost, 127.0.0.1 and ::1."""
+        """A good certificate for localhost and the loopback addresses."""
         return self._save("server", self._ca.issue_cert(*LOOPBACK_NAMES))
 
     @cached_property
