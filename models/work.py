@@ -94,10 +94,9 @@ class WorkerRow(Row, table=True):
 
 
 class VaultKeyRow(Row, table=True):
-    """Recognises a key: a known text encrypted with it, so that a wrong key file is noticed."""
+    """Recognises a key by a value that only its holder can compute."""
 
     __tablename__ = "vault_key"
 
     key_id: str = Col(primary_key=True)
-    nonce: bytes
     check: bytes

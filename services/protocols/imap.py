@@ -6,6 +6,7 @@ from pydantic import Field
 
 from models.account import Advice, ProtocolSettings
 from models.fields import HostName, Line, Secret, Unit, Words
+from services.protocols.base import MailProtocol
 from services.protocols.microsoft import microsoft_advice
 
 SUBMISSION_PORTS = {25, 465, 587}
@@ -69,3 +70,7 @@ class ImapSettings(ProtocolSettings):
                 Advice("security", "The password crosses the network in clear text.", "tls")
             )
         return tuple(found)
+
+
+# provisional until the connection lands, minutes from now
+IMAP = MailProtocol("imap", "IMAP", ImapSettings, lambda *_: iter(()), importer=lambda *_: None)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from models.account import ProtocolSettings
 from models.fields import Advanced, Guid, GuidOrDomain, Secret, Words, is_guid
+from services.protocols.base import MailProtocol
 
 
 class Office365Settings(ProtocolSettings):
@@ -61,3 +62,15 @@ class Office365Settings(ProtocolSettings):
                 "shown, make a new secret."
             }
         return {}
+
+
+# provisional until the connection lands, minutes from now
+OFFICE365 = MailProtocol(
+    "office365",
+    "Office 365 Modern Authentication",
+    Office365Settings,
+    lambda *_: iter(()),
+    sender=lambda *_: None,
+    importer=lambda *_: None,
+    connection_ceiling=4,
+)

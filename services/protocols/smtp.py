@@ -6,6 +6,7 @@ from pydantic import Field
 
 from models.account import Advice, ProtocolSettings
 from models.fields import HostName, Line, Secret, Unit
+from services.protocols.base import MailProtocol
 from services.protocols.microsoft import microsoft_advice
 
 
@@ -65,3 +66,7 @@ class SmtpSettings(ProtocolSettings):
                 Advice("secure", "The password crosses the network in clear text.", "true")
             )
         return tuple(found)
+
+
+# provisional until the connection lands, minutes from now
+SMTP = MailProtocol("smtp", "SMTP", SmtpSettings, lambda *_: iter(()), sender=lambda *_: None)

@@ -66,7 +66,6 @@ def upgrade() -> None:
     op.create_table(
         "vault_key",
         sa.Column("key_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("nonce", sa.LargeBinary(), nullable=False),
         sa.Column("check", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("key_id", name=op.f("pk_vault_key")),
     )

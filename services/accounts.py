@@ -1,0 +1,397 @@
+"""Email accounts: listed, saved as a whole, deleted, and handed out with their secrets.
+
+A save is one transaction: row, forward addresses, ticked types, secrets and, where the System Email
+Account changes hands, the other account too.
+"""
+
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+from sqlmodel import Session, col, func, select
+
+from models.account import (
+    Account,
+    AccountDraft,
+    EmailAccountRow,
+    ImportSettings,
+    ProtocolSettings,
+)
+from models.fields import name_key
+from models.mail import MailboxMarkRow, MailRow, OutboxRow, OutboxState
+from models.work import ImportRunRow
+from services import account_rows
+from services.account_draft import draft_from
+from services.actor import Actor
+from services.errors import InUse, InvalidInput, NeedsConsent, NotFound, ServiceError, Stale
+from services.protocols import PROTOCOLS
+from services.store.engine import Store
+from services.text import count
+from services.vault import Vault
+
+WAITING = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.UNCERTAIN)
+"""States of outgoing mail that still needs its account."""
+
+TYPE_AGAIN = "Type it again: the stored one was saved for another server, user or security."
+
+
+@dataclass(frozen=True)
+class AccountLine:
+    """An account as the list shows it."""
+
+    id: uuid.UUID
+    name: str
+    description: str
+    protocol_title: str
+    is_system: bool
+    imports: bool
+    last: str
+    """What last happened, in a few words."""
+    last_at: datetime | None
+    last_ok: bool | None
+    warning: str
+    """What will soon need somebody, such as a secret that expires."""
+
+
+class AccountService:
+    """Keeps the email accounts."""
+
+    def __init__(
+        self, store: Store, vault: Vault, actor: Actor, now: Callable[[], datetime]
+    ) -> None:
+        """Take the store, the vault for secrets, and who is at work."""
+        self._store, self._vault, self._actor, self._now = store, vault, actor, now
+
+    # ------------------------------------------------------------------ reading
+
+    def draft(self, raw: Mapping[str, Any]) -> AccountDraft:
+        """Return what a form's raw values describe. Raises InvalidInput."""
+        return draft_from(raw)
+
+    def list(self, text: str = "") -> Sequence[AccountLine]:
+        """Return the accounts whose name or description contains the text, by name."""
+        with self._store.read() as session:
+            rows = session.exec(select(EmailAccountRow).order_by(col(EmailAccountRow.name_key)))
+            wanted = [r for r in rows if name_key(text) in name_key(f"{r.name} {r.description}")]
+            runs, waiting = _last_runs(session), _waiting(session)
+            return [_line(row, runs.get(row.id), waiting.get(row.id, 0)) for row in wanted]
+
+    def get(self, which: uuid.UUID | str) -> Account:
+        """Return an account by its id, or by its name regardless of case. Raises NotFound."""
+        with self._store.read() as session:
+            return account_rows.load(session, self._vault, _row(session, which))
+
+    def system(self) -> Account | None:
+        """Return the System Email Account, None where there is none."""
+        with self._store.read() as session:
+            row = session.exec(select(EmailAccountRow).where(EmailAccountRow.is_system)).first()
+            return account_rows.load(session, self._vault, row) if row else None
+
+    def filled(self, account: Account) -> ProtocolSettings:
+        """Return a saved account's settings with its secrets, to connect with.
+
+        Raises ServiceError naming the secret that is missing or cannot be decrypted.
+        """
+        with self._store.read() as session:
+            settings = self._with_stored(session, account.id, account.settings, frozenset())
+        _require_secrets(account.name, settings)
+        return settings
+
+    def filled_draft(self, draft: AccountDraft, of: uuid.UUID | None) -> ProtocolSettings:
+        """Return an unsaved form's settings with typed secrets, else the stored ones.
+
+        A stored secret is used only with the endpoint that it was saved for.
+        Raises InvalidInput where it must be typed again or is missing.
+        """
+        with self._store.read() as session:
+            row = session.get(EmailAccountRow, of) if of else None
+            _refuse(self._secret_errors(session, row, draft))
+            if row is None or row.protocol != draft.protocol:
+                return draft.settings
+            return self._with_stored(session, row.id, draft.settings, draft.clear_secrets)
+
+    # ------------------------------------------------------------------ writing
+
+    def save(
+        self,
+        draft: AccountDraft,
+        *,
+        of: uuid.UUID | None = None,
+        seen_version: int | None = None,
+        consent: Collection[str] = (),
+    ) -> Account:
+        """Save a new account, or the changes of the account `of`. All or nothing.
+
+        Raises InvalidInput; Stale where somebody has changed it since `seen_version`; NeedsConsent
+        for what must be asked for outright: ``hand-over`` of the System Email Account, another
+        ``protocol``, ``start-over`` of an import that has begun.
+        """
+        now = self._now()
+        with self._store.write() as session:
+            row = session.get(EmailAccountRow, of) if of else None
+            if of and row is None:
+                raise NotFound("This account has been deleted meanwhile.")
+            self._refuse_wrong(session, row, draft, seen_version)
+            _ask(session, row, draft, consent)
+            row = self._write(session, row, draft, now)
+            return account_rows.load(session, self._vault, row)
+
+    def deletion(self, which: uuid.UUID | str) -> str:
+        """Return what goes with an account, to be confirmed. Raises NotFound, InUse."""
+        with self._store.read() as session:
+            row = _row(session, which)
+            _refuse_deletion(session, row)
+            kept = session.exec(
+                select(func.count()).select_from(MailRow).where(MailRow.account_id == row.id)
+            ).one()
+        return (
+            f"Delete {row.name} with its secrets, its forward list and its import state? "
+            f"{count(kept, 'message')} from it stay{'s' if kept == 1 else ''}."
+        )
+
+    def delete(self, which: uuid.UUID | str) -> None:
+        """Delete an account; its mail stays and keeps its name. Raises NotFound, InUse."""
+        with self._store.write() as session:
+            row = _row(session, which)
+            _refuse_deletion(session, row)
+            session.delete(row)
+
+    # ------------------------------------------------------------------ parts
+
+    def _refuse_wrong(
+        self,
+        session: Session,
+        row: EmailAccountRow | None,
+        draft: AccountDraft,
+        seen_version: int | None,
+    ) -> None:
+        if row and seen_version is not None and row.version != seen_version:
+            raise Stale(
+                f"{row.updated_by} has changed {row.name} since you opened it.",
+                "Open it again to see the change; nothing was saved.",
+                by=row.updated_by,
+            )
+        errors = _name_errors(session, row, draft.identity.name)
+        _refuse(errors | self._secret_errors(session, row, draft))
+
+    def _write(
+        self, session: Session, row: EmailAccountRow | None, draft: AccountDraft, now: datetime
+    ) -> EmailAccountRow:
+        who = self._actor.who
+        if draft.identity.is_system:
+            _resign_others(session, row, who, now)
+        if row is None:
+            row = account_rows.new(now)
+        elif row.protocol != draft.protocol:
+            self._vault.remove(session, row.id)
+        importing = draft.importing or ImportSettings()
+        started = not _forget_old_mark(session, row, draft, importing)
+        account_rows.fill(row, draft, who, now)
+        account_rows.fill_import(row, importing, now, started=started)
+        session.add(row)
+        session.flush()
+        account_rows.replace_children(session, row, importing)
+        self._save_secrets(session, row.id, draft)
+        return row
+
+    def _secret_errors(
+        self, session: Session, row: EmailAccountRow | None, draft: AccountDraft
+    ) -> dict[str, str]:
+        """Return what is wrong with a draft's secrets, typed and stored ones taken together."""
+        names = draft.settings.secret_fields()
+        typed = {name for name in names if getattr(draft.settings, name) is not None}
+        stored: set[str] = set()
+        if row and row.protocol == draft.protocol:
+            stored = set(self._vault.kinds(session, row.id)) - draft.clear_secrets
+        present = frozenset(typed | stored)
+        errors = draft.settings.secret_errors(present)
+        for name in names:
+            if name in stored - typed and row and not _same_endpoint(row, draft.settings):
+                errors[name] = TYPE_AGAIN
+        return {f"settings.{name}": words for name, words in errors.items()}
+
+    def _save_secrets(self, session: Session, owner: uuid.UUID, draft: AccountDraft) -> None:
+        for name in draft.settings.secret_fields():
+            secret: SecretStr | None = getattr(draft.settings, name)
+            if secret is not None:
+                self._vault.put(session, owner, name, secret, draft.settings.endpoint())
+            elif name in draft.clear_secrets:
+                self._vault.remove(session, owner, name)
+
+    def _with_stored(
+        self,
+        session: Session,
+        owner: uuid.UUID,
+        settings: ProtocolSettings,
+        cleared: Collection[str],
+    ) -> ProtocolSettings:
+        found = {
+            name: self._vault.get(session, owner, name, settings.endpoint())
+            for name in settings.secret_fields()
+            if getattr(settings, name) is None and name not in cleared
+        }
+        return settings.model_copy(update=found)
+
+
+def _row(session: Session, which: uuid.UUID | str) -> EmailAccountRow:
+    if isinstance(which, uuid.UUID):
+        row = session.get(EmailAccountRow, which)
+    else:
+        row = session.exec(
+            select(EmailAccountRow).where(EmailAccountRow.name_key == name_key(which.strip()))
+        ).first()
+    if row is None:
+        raise NotFound(f"There is no email account {which}.")
+    return row
+
+
+def _refuse(errors: Mapping[str, str]) -> None:
+    if errors:
+        raise InvalidInput(errors)
+
+
+def _require_secrets(name: str, settings: ProtocolSettings) -> None:
+    present = frozenset(f for f in settings.secret_fields() if getattr(settings, f) is not None)
+    for field in settings.secret_errors(present):
+        title = type(settings).model_fields[field].title
+        raise ServiceError(
+            f"{name} has no {title}.", "Open the account and type it.", f"settings.{field}"
+        )
+
+
+def _same_endpoint(row: EmailAccountRow, settings: ProtocolSettings) -> bool:
+    """Tell whether a stored secret may serve these settings: same endpoint, no less secure."""
+    saved = PROTOCOLS[row.protocol].settings.model_validate(row.settings)
+    return saved.endpoint() == settings.endpoint() and settings.exposure() <= saved.exposure()
+
+
+def _name_errors(session: Session, row: EmailAccountRow | None, name: str) -> dict[str, str]:
+    if row is not None:
+        fixed = {"identity.name": "Name cannot be changed once the account is saved."}
+        return {} if row.name == name else fixed
+    taken = session.exec(
+        select(EmailAccountRow.name).where(EmailAccountRow.name_key == name_key(name))
+    ).first()
+    return {"identity.name": f"There is an account {taken} already."} if taken else {}
+
+
+def _ask(
+    session: Session, row: EmailAccountRow | None, draft: AccountDraft, consent: Collection[str]
+) -> None:
+    """Raise NeedsConsent for the first thing that was not agreed to."""
+    for word, question in _questions(session, row, draft).items():
+        if word not in consent:
+            raise NeedsConsent(question, word)
+
+
+def _questions(
+    session: Session, row: EmailAccountRow | None, draft: AccountDraft
+) -> dict[str, str]:
+    found = {}
+    if row and row.protocol != draft.protocol:
+        found["protocol"] = (
+            f"Change {row.name} from {PROTOCOLS[row.protocol].title} to "
+            f"{PROTOCOLS[draft.protocol].title}? Its stored secrets are discarded; mail already "
+            "imported is recognised and not imported again."
+        )
+    if row and draft.importing and session.get(MailboxMarkRow, row.id):
+        start = str(draft.importing.start)
+        if start != row.import_start:
+            found["start-over"] = (
+                f"{row.name} has imported before. Start over from the new Import From? Mail "
+                "already imported is recognised and not imported again."
+            )
+    other = _other_system(session, row) if draft.identity.is_system else None
+    if other:
+        number = _waiting(session).get(other.id, 0)
+        still = f" {count(number, 'message')} still wait there and go out through it."
+        found["hand-over"] = (
+            f"{other.name} is the System Email Account. Hand over to {draft.identity.name}?"
+            f"{still if number else ''}"
+        )
+    return found
+
+
+def _other_system(session: Session, row: EmailAccountRow | None) -> EmailAccountRow | None:
+    statement = select(EmailAccountRow).where(EmailAccountRow.is_system)
+    if row is not None:
+        statement = statement.where(EmailAccountRow.id != row.id)
+    return session.exec(statement).first()
+
+
+def _resign_others(session: Session, row: EmailAccountRow | None, who: str, now: datetime) -> None:
+    other = _other_system(session, row)
+    if other:
+        other.is_system, other.version = False, other.version + 1
+        other.updated_at, other.updated_by = now, who
+        session.add(other)
+        session.flush()
+
+
+def _forget_old_mark(
+    session: Session, row: EmailAccountRow, draft: AccountDraft, importing: ImportSettings
+) -> bool:
+    """Return whether no import has started, or has to look at everything again from now on.
+
+    Another mailbox or start makes the mark worthless; the ledger recognises what is here already.
+    """
+    mark = session.get(MailboxMarkRow, row.id)
+    if mark is None:
+        return True
+    same = row.mailbox == draft.settings.mailbox() and row.protocol == draft.protocol
+    if same and row.import_start == str(importing.start):
+        return False
+    session.delete(mark)
+    return True
+
+
+def _refuse_deletion(session: Session, row: EmailAccountRow) -> None:
+    if row.is_system:
+        raise InUse(
+            f"{row.name} is the System Email Account.", "Hand that over to another account first."
+        )
+    number = _waiting(session).get(row.id, 0)
+    if number:
+        raise InUse(
+            f"{count(number, 'message')} in the Outbox still belong to {row.name}.",
+            "Wait until they are sent, or cancel them.",
+        )
+
+
+def _waiting(session: Session) -> dict[uuid.UUID | None, int]:
+    statement = (
+        select(OutboxRow.account_id, func.count())
+        .where(col(OutboxRow.state).in_(WAITING))
+        .group_by(col(OutboxRow.account_id))
+    )
+    return dict(session.exec(statement).all())
+
+
+def _last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
+    newest = select(func.max(ImportRunRow.id)).group_by(col(ImportRunRow.account_id))
+    statement = select(ImportRunRow).where(col(ImportRunRow.id).in_(newest))
+    return {run.account_id: run for run in session.exec(statement)}
+
+
+def _line(row: EmailAccountRow, run: ImportRunRow | None, waiting: int) -> AccountLine:
+    last, at, ok = "", None, None
+    if run is not None:
+        at, ok = run.finished_at or run.started_at, {"done": True, "failed": False}.get(run.state)
+        last = {"done": "ok"}.get(run.state, run.state)
+    if waiting:
+        last = f"{waiting} waiting"
+    return AccountLine(
+        row.id,
+        row.name,
+        row.description,
+        PROTOCOLS[row.protocol].title,
+        row.is_system,
+        row.import_enabled,
+        last,
+        at,
+        ok,
+        "",
+    )

@@ -1,0 +1,129 @@
+"""Builds the services: the only place where concrete parts meet."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from services.accounts import AccountService
+from services.actor import Actor, current_actor, new_holder
+from services.codes import CodeService
+from services.config import Config
+from services.connections import Connections
+from services.contacts import ContactService
+from services.probe import ProbeService
+from services.store.engine import Store
+from services.store.schema import open_store
+from services.vault import Vault, open_ring
+
+if TYPE_CHECKING:
+    from services.importing.run import ImportService
+    from services.mail import MailService
+    from services.sending.outbox import Outbox
+
+
+def utc_now() -> datetime:
+    """Return the moment, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything the product does, for a face to call. Those that need more are made when asked."""
+
+    config: Config
+    store: Store
+    vault: Vault
+    actor: Actor
+    holder: str
+    """This process's name in claims, slots and heartbeats."""
+    now: Callable[[], datetime]
+
+    @cached_property
+    def accounts(self) -> AccountService:
+        """Email accounts."""
+        return AccountService(self.store, self.vault, self.actor, self.now)
+
+    @cached_property
+    def codes(self) -> CodeService:
+        """The code tables."""
+        return CodeService(self.store)
+
+    @cached_property
+    def contacts(self) -> ContactService:
+        """Agents and suppliers."""
+        return ContactService(self.store)
+
+    @cached_property
+    def connections(self) -> Connections:
+        """Connection slots."""
+        return Connections(self.store, self.holder, self.now)
+
+    @cached_property
+    def probe(self) -> ProbeService:
+        """Test Connection."""
+        return ProbeService(self.accounts, self.connections)
+
+    @cached_property
+    def outbox(self) -> "Outbox":
+        """Outgoing mail."""
+        from services.sending.outbox import Outbox
+
+        return Outbox(
+            self.store, self.accounts, self.connections, self.actor, self.holder, self.now
+        )
+
+    @cached_property
+    def importing(self) -> "ImportService":
+        """Import runs."""
+        from services.importing.run import ImportService
+
+        return ImportService(
+            self.store,
+            self.accounts,
+            self.connections,
+            self.config,
+            self.actor,
+            self.holder,
+            self.now,
+        )
+
+    @cached_property
+    def mail(self) -> "MailService":
+        """Mail that came in."""
+        from services.mail import MailService
+
+        return MailService(self.store)
+
+    def close(self) -> None:
+        """Give the store's connections back."""
+        self.store.close()
+
+
+def build(config: Config | None = None, now: Callable[[], datetime] = utc_now) -> Services:
+    """Open the store, prove the key, and return the services.
+
+    Raises ServiceError in one sentence: older, newer or foreign schema, wrong or missing key, a
+    folder that cannot be used.
+    """
+    config = config or Config()
+    store = open_store(config)
+    try:
+        vault = _open_vault(config, store)
+    except BaseException:
+        store.close()
+        raise
+    return Services(config, store, vault, current_actor(), new_holder(), now)
+
+
+def _open_vault(config: Config, store: Store) -> Vault:
+    with store.read() as session:
+        in_use = Vault.in_use(session)
+    vault = Vault(open_ring(config.key_path, may_create=not in_use))
+    with store.read() as session:
+        proved = vault.prove(session)
+    if not proved:
+        with store.write() as session:
+            vault.adopt(session)
+    return vault

@@ -1,0 +1,177 @@
+"""The bytes of a message (RFC 5322, MIME), made from values alone: no clock, no host, no chance.
+
+The top headers are written here, one address a line: Python 3.11's own folding of long address
+lists can encode the comma between two of them (CVE-2025-1795). Leaf parts are the library's.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.header import Header
+from email.message import MIMEPart
+from email.utils import format_datetime, quote
+from random import Random
+
+from models.mail import Attachment, OutgoingMail
+from services.sending.addresses import Mailbox, parse_mailbox
+from services.sending.rules import Route
+
+TOKEN_LENGTH = 8
+_TOKEN_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"  # no lookalikes (0 o, 1 l i), no vowels: no words
+_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_BRACKETED = re.compile(r"\[\s*#([^\[\]]{1,80})\]")
+_TOKEN = re.compile(r"(?P<booking>[A-Za-z0-9./-]{1,20})-(?P<token>[a-z0-9]{6,16})", re.IGNORECASE)
+_ATEXT_WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+_LINE = 76
+# Everything 7-bit: a relay without 8BITMIME takes it too.
+_MIME = policy.SMTP.clone(cte_type="7bit")
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What makes one message unlike any other; fixed once, kept over every attempt."""
+
+    message_id: str
+    """With angle brackets."""
+    token: str
+    """The random part of the subject token."""
+    date: datetime
+    """Aware."""
+
+
+def new_stamp(random: Random, now: datetime, domain: str) -> Stamp:
+    """Draw a Message-ID of `domain` (128 bits of chance) and a token nobody can guess."""
+    unique = "".join(random.choices(_ID_ALPHABET, k=26))
+    token = "".join(random.choices(_TOKEN_ALPHABET, k=TOKEN_LENGTH))
+    return Stamp(f"<tourmail.{unique}@{domain}>", token, now)
+
+
+def subject_line(subject: str, booking: str | None, token: str) -> str:
+    """Return the subject with the token that replies are matched by, where there is a booking."""
+    return f"{subject.strip()} {_tag(booking, token)}".strip()
+
+
+def _tag(booking: str | None, token: str) -> str:
+    return f"[#{booking}-{token}]" if booking else ""
+
+
+def parse_token(subject: str) -> tuple[str, str] | None:
+    """Find (booking, random part) in a subject that came back, whatever stands around it.
+
+    Spaces that folding left inside and changed case are forgiven; the last token wins, as the
+    newest message's stands last. Only the store can tell whether it is one of ours.
+    """
+    for inside in reversed(_BRACKETED.findall(subject)):
+        if found := _TOKEN.fullmatch(re.sub(r"\s+", "", inside)):
+            return found["booking"], found["token"].lower()
+    return None
+
+
+def compose(mail: OutgoingMail, route: Route, stamp: Stamp) -> bytes:
+    """Return the whole message with CRLF line ends. Bcc is left to the envelope.
+
+    `mail` has passed the rules; a header that would hold a line break is therefore a bug.
+    """
+    headers = [
+        ("Date", format_datetime(stamp.date)),
+        ("From", _mailbox(route.header_from)),
+        ("Sender", _mailbox(route.sender) if route.sender else ""),
+        ("Reply-To", _mailbox(route.reply_to) if route.reply_to else ""),
+        ("To", _mailboxes(mail.to) or ("" if mail.cc else "undisclosed-recipients:;")),
+        ("Cc", _mailboxes(mail.cc)),
+        ("Subject", _subject(mail.subject, mail.booking, stamp.token)),
+        ("Message-ID", stamp.message_id),
+        ("MIME-Version", "1.0"),
+    ]
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers if value)
+    return head.encode() + _entity(mail, stamp)
+
+
+def _mailboxes(texts: Iterable[str]) -> str:
+    return ",\r\n ".join(_mailbox(parse_mailbox(text)) for text in texts)
+
+
+def _mailbox(mailbox: Mailbox) -> str:
+    return f"{_phrase(mailbox.name)} <{mailbox.address}>" if mailbox.name else mailbox.address
+
+
+def _phrase(name: str) -> str:
+    """Write a display name: as it is, quoted, or in encoded words (RFC 2047 §5.3)."""
+    if not _plain(name) or len(name) > _LINE:
+        return Header(name, "utf-8", maxlinelen=_LINE - 10).encode(linesep="\r\n")
+    return name if _ATEXT_WORDS.fullmatch(name) else f'"{quote(name)}"'
+
+
+def _subject(subject: str, booking: str | None, token: str) -> str:
+    """Write the subject; the token stays legible in the raw header for servers that rewrite."""
+    text, tag = subject.strip(), _tag(booking, token)
+    header = Header(header_name="Subject", maxlinelen=_LINE)
+    header.append(text, "us-ascii" if _plain(text) else "utf-8")
+    if tag:
+        header.append(tag, "us-ascii")
+    return header.encode(linesep="\r\n").strip()
+
+
+def _plain(text: str) -> bool:
+    """Tell whether a text survives unencoded: ASCII, foldable, no look of an encoded word."""
+    words = text.split(" ")
+    return text.isascii() and "=?" not in text and all(0 < len(word) < _LINE - 16 for word in words)
+
+
+def _entity(mail: OutgoingMail, stamp: Stamp) -> bytes:
+    body = _body(mail, f"=_alternative_{stamp.message_id[10:36]}")
+    if not mail.attachments:
+        return body
+    parts = [body, *map(_file, mail.attachments)]
+    return _multipart("mixed", f"=_mixed_{stamp.message_id[10:36]}", parts)
+
+
+def _body(mail: OutgoingMail, boundary: str) -> bytes:
+    """Text before HTML: the last alternative is the preferred one (RFC 2046 §5.1.4)."""
+    wanted = ((mail.text, "plain"), (mail.html, "html"))
+    parts = [_text(text, subtype) for text, subtype in wanted if text is not None]
+    if len(parts) > 1:
+        return _multipart("alternative", boundary, parts)
+    return parts[0] if parts else _text("", "plain")
+
+
+def _text(text: str, subtype: str) -> bytes:
+    part = MIMEPart(_MIME)
+    part.set_content(text.replace("\r\n", "\n").replace("\r", "\n"), subtype, charset="utf-8")
+    return part.as_bytes()
+
+
+def _file(attachment: Attachment) -> bytes:
+    maintype, _, subtype = attachment.media_type.lower().partition("/")
+    if (maintype, subtype) == ("message", "rfc822"):
+        return _message(attachment)
+    if maintype in ("message", "multipart"):  # may not be base64 (RFC 2045 §6.4)
+        maintype, subtype = "application", "octet-stream"
+    part = MIMEPart(_MIME)
+    part.set_content(attachment.data, maintype, subtype, filename=attachment.name)
+    return part.as_bytes()
+
+
+def _message(attachment: Attachment) -> bytes:
+    """Attach a message byte for byte, save for its line ends; base64 is forbidden for it.
+
+    What SMTP could not carry as it is (a line above 998 octets, a NUL) goes as a plain file.
+    """
+    data = re.sub(rb"\r\n|\r|\n", b"\r\n", attachment.data)
+    if b"\0" in data or max(map(len, data.split(b"\r\n"))) > 998:
+        return _file(attachment.model_copy(update={"media_type": "application/octet-stream"}))
+    part = MIMEPart(_MIME)
+    part["Content-Type"] = "message/rfc822"
+    part["Content-Transfer-Encoding"] = "7bit" if data.isascii() else "8bit"
+    part.add_header("Content-Disposition", "attachment", filename=attachment.name)
+    return part.as_bytes() + data
+
+
+def _multipart(subtype: str, boundary: str, parts: Iterable[bytes]) -> bytes:
+    """Join parts. The boundary is as unguessable as the Message-ID, so no content holds it."""
+    head = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n\r\n'
+    rule = f"--{boundary}".encode()
+    inner = b"".join(rule + b"\r\n" + part + b"\r\n" for part in parts)
+    return head.encode() + inner + rule + b"--\r\n"
