@@ -218,8 +218,7 @@ class LedgerRow(Row, table=True):
     __tablename__ = "ledger"
     __table_args__ = (
         UniqueConstraint("account_id", "scope", "item", name="uq_ledger_account_scope_item"),
-        Index("ix_ledger_header_digest", "account_id", "header_digest"),
-        Index("ix_ledger_content_digest", "account_id", "content_digest"),
+        Index("ix_ledger_identity", "account_id", "identity_digest"),
     )
 
     id: int | None = Col(default=None, primary_key=True)
@@ -228,12 +227,17 @@ class LedgerRow(Row, table=True):
     """Within which `item` is unique: IMAP's UIDVALIDITY, or a constant for immutable ids."""
     item: str
     """IMAP's UID or Graph's immutable id."""
-    run_id: int = Col(foreign_key="import_run.id")
+    run_id: int = Col(foreign_key="import_run.id", index=True)
     outcome: str
     reason: str
+    identity_digest: str = ""
+    """Of the headers that survive a copy; finds candidates, of which the other two decide."""
     header_digest: str = ""
+    """Of the whole header block."""
     content_digest: str = ""
+    """Of the whole message; empty where its body was never fetched."""
     size: int = 0
+    """Octets, as the server says."""
     mail_id: int | None = Col(default=None, foreign_key="mail.id", ondelete="SET NULL", index=True)
 
 

@@ -107,6 +107,8 @@ class Page:
     items: tuple[str, ...]
     cursor: str | None
     """Where the mark may move once these and all earlier items are settled; None: not yet."""
+    early: tuple[str, ...] = ()
+    """Further items, which were received before Import From."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class Listing:
     server_count: int
     """Messages in the mailbox as the run began."""
     listed: int | None
-    """How many items the pages hold in all; None where only walking them tells."""
+    """How many items the pages hold in all, early ones not counted; None: walking them tells."""
     resumed: bool
     """Whether the mark still held. False: everything is looked at again."""
     pages: Iterator[Page]
@@ -134,6 +136,8 @@ class Header:
     """When the mailbox received it (IMAP's INTERNALDATE), aware."""
     block: bytes
     """The header block as the server gave it, with the blank line."""
+    fault: str = ""
+    """Why it could not be fetched; then the rest is empty."""
 
 
 @dataclass(frozen=True)
@@ -149,19 +153,26 @@ class Importer(Protocol):
     """An open connection to a mailbox that is only read."""
 
     def look(self, mark: Mark | None, since: datetime | None) -> Listing:
-        """List what lies above the mark; without one, what may have arrived at or after `since`.
+        """List what lies above the mark; without one, the whole mailbox.
 
-        Where the mark no longer holds (another UIDVALIDITY, an expired delta link), everything
-        at or after `since` is listed and `resumed` is False.
+        What was received before `since` stands in a page's `early` instead of its `items`, but
+        only as far as the first look at the mailbox went: what appears above the mark later is
+        new to the mailbox whatever its date, such as mail moved here from another folder.
+        Where the mark no longer holds (another UIDVALIDITY, an expired delta link), the whole
+        mailbox is listed and `resumed` is False. Without a mark that holds there is at least
+        one page, so that a mark comes out of it.
         """
         ...
 
     def headers(self, items: Sequence[str]) -> Iterator[Header]:
-        """Fetch header blocks. Items that have vanished are left out."""
+        """Fetch header blocks, few at a time. Items that have vanished are left out."""
         ...
 
     def bodies(self, items: Sequence[str]) -> Iterator[Body]:
-        """Fetch whole messages without marking them read. Vanished items are left out."""
+        """Fetch whole messages in one go without marking them read; callers bound the batch.
+
+        Vanished items are left out.
+        """
         ...
 
     def close(self) -> None:
