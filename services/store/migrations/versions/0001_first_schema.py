@@ -440,6 +440,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("outcome", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("identity_digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("header_digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("content_digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
@@ -459,12 +460,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_ledger_content_digest", ["account_id", "content_digest"], unique=False
-        )
-        batch_op.create_index(
-            "ix_ledger_header_digest", ["account_id", "header_digest"], unique=False
+            "ix_ledger_identity", ["account_id", "identity_digest"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_ledger_mail_id"), ["mail_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ledger_run_id"), ["run_id"], unique=False)
 
     op.create_table(
         "raw_mail",
