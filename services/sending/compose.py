@@ -15,14 +15,14 @@ from email.utils import format_datetime, quote
 from random import Random
 
 from models.mail import Attachment, OutgoingMail
-from services.sending.addresses import Mailbox, parse_mailbox
+from services.sending.addresses import Mailbox, breaks_header, parse_mailbox
 from services.sending.rules import Route
 
 TOKEN_LENGTH = 8
-_TOKEN_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"  # no lookalikes (0 o, 1 l i), no vowels: no words
-_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_LETTERS = "bcdfghjkmnpqrstvwxz23456789"  # no lookalikes (0 o, 1 l i), no vowels: no words
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BRACKETED = re.compile(r"\[\s*#([^\[\]]{1,80})\]")
-_TOKEN = re.compile(r"(?P<booking>[A-Za-z0-9./-]{1,20})-(?P<token>[a-z0-9]{6,16})", re.IGNORECASE)
+_INSIDE = re.compile(r"(?P<booking>[A-Za-z0-9./-]{1,20})-(?P<token>[a-z0-9]{6,16})", re.IGNORECASE)
 _ATEXT_WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _LINE = 76
 # Everything 7-bit: a relay without 8BITMIME takes it too.
@@ -33,19 +33,26 @@ _MIME = policy.SMTP.clone(cte_type="7bit")
 class Stamp:
     """What makes one message unlike any other; fixed once, kept over every attempt."""
 
-    message_id: str
-    """With angle brackets."""
+    unique: str
+    """128 bits of chance in lower case; what Message-ID and MIME boundaries are made of."""
+    domain: str
+    """Of the Message-ID, in ASCII."""
     token: str
     """The random part of the subject token."""
     date: datetime
     """Aware."""
 
+    @property
+    def message_id(self) -> str:
+        """The Message-ID with angle brackets; whether one is ours, the store tells."""
+        return f"<tourmail.{self.unique}@{self.domain}>"
+
 
 def new_stamp(random: Random, now: datetime, domain: str) -> Stamp:
-    """Draw a Message-ID of `domain` (128 bits of chance) and a token nobody can guess."""
-    unique = "".join(random.choices(_ID_ALPHABET, k=26))
-    token = "".join(random.choices(_TOKEN_ALPHABET, k=TOKEN_LENGTH))
-    return Stamp(f"<tourmail.{unique}@{domain}>", token, now)
+    """Draw a Message-ID and a token that nobody can guess; `random` is the system's in use."""
+    unique = "".join(random.choices(_BASE32, k=26))
+    token = "".join(random.choices(_LETTERS, k=TOKEN_LENGTH))
+    return Stamp(unique, domain, token, now)
 
 
 def subject_line(subject: str, booking: str | None, token: str) -> str:
@@ -64,7 +71,7 @@ def parse_token(subject: str) -> tuple[str, str] | None:
     newest message's stands last. Only the store can tell whether it is one of ours.
     """
     for inside in reversed(_BRACKETED.findall(subject)):
-        if found := _TOKEN.fullmatch(re.sub(r"\s+", "", inside)):
+        if found := _INSIDE.fullmatch(re.sub(r"\s+", "", inside)):
             return found["booking"], found["token"].lower()
     return None
 
@@ -72,8 +79,11 @@ def parse_token(subject: str) -> tuple[str, str] | None:
 def compose(mail: OutgoingMail, route: Route, stamp: Stamp) -> bytes:
     """Return the whole message with CRLF line ends. Bcc is left to the envelope.
 
-    `mail` has passed the rules; a header that would hold a line break is therefore a bug.
+    `mail` has passed the rules; a header that would hold a line break is therefore a bug and
+    raises ValueError.
     """
+    if breaks_header(subject_line(mail.subject, mail.booking, stamp.token)):
+        raise ValueError("line break in a subject")
     headers = [
         ("Date", format_datetime(stamp.date)),
         ("From", _mailbox(route.header_from)),
@@ -121,11 +131,11 @@ def _plain(text: str) -> bool:
 
 
 def _entity(mail: OutgoingMail, stamp: Stamp) -> bytes:
-    body = _body(mail, f"=_alternative_{stamp.message_id[10:36]}")
+    body = _body(mail, f"=_alternative_{stamp.unique}")
     if not mail.attachments:
         return body
     parts = [body, *map(_file, mail.attachments)]
-    return _multipart("mixed", f"=_mixed_{stamp.message_id[10:36]}", parts)
+    return _multipart("mixed", f"=_mixed_{stamp.unique}", parts)
 
 
 def _body(mail: OutgoingMail, boundary: str) -> bytes:
@@ -150,7 +160,7 @@ def _file(attachment: Attachment) -> bytes:
     if maintype in ("message", "multipart"):  # may not be base64 (RFC 2045 §6.4)
         maintype, subtype = "application", "octet-stream"
     part = MIMEPart(_MIME)
-    part.set_content(attachment.data, maintype, subtype, filename=attachment.name)
+    part.set_content(attachment.data, maintype, subtype, filename=attachment.name.strip())
     return part.as_bytes()
 
 
@@ -165,7 +175,8 @@ def _message(attachment: Attachment) -> bytes:
     part = MIMEPart(_MIME)
     part["Content-Type"] = "message/rfc822"
     part["Content-Transfer-Encoding"] = "7bit" if data.isascii() else "8bit"
-    part.add_header("Content-Disposition", "attachment", filename=attachment.name)
+    part.add_header("Content-Disposition", "attachment", filename=attachment.name.strip())
+    part.set_payload("")  # the library would rewrite a message that it is given
     return part.as_bytes() + data
 
 

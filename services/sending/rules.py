@@ -13,8 +13,8 @@ from services.sending.addresses import Mailbox, breaks_header, parse_mailbox, wi
 from services.text import plain
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-_TOKEN = r"[A-Za-z0-9!#$&^_.+-]+"  # restricted names, RFC 6838 §4.2
-_MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}")
+_RESTRICTED = r"[A-Za-z0-9!#$&^_.+-]+"  # restricted names, RFC 6838 §4.2
+_MEDIA_TYPE = re.compile(rf"{_RESTRICTED}/{_RESTRICTED}")
 _LABELS = {"sender": "From", "to": "To", "cc": "CC", "bcc": "BCC"}
 
 
