@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from tests.servers.mailbox import Mailbox
 from tests.servers.postfix import Postfix
 from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
+
+if TYPE_CHECKING:
+    from tests.servers.cloud.contoso import Contoso
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +72,14 @@ def smtp_server(authority: Authority) -> Iterator[Callable[..., SmtpServer]]:
             return stack.enter_context(SmtpServer(certificate, **options))
 
         yield start
+
+
+@pytest.fixture
+def contoso(authority: Authority) -> Iterator["Contoso"]:
+    """A tenant with an app and a mailbox in a Microsoft cloud (tests/servers/cloud/cloud.py)."""
+    # Here, since msal and requests would slow down every other test run.
+    from tests.servers.cloud.cloud import Cloud
+    from tests.servers.cloud.contoso import Contoso
+
+    with Cloud(authority.server.context()) as cloud:
+        yield Contoso(cloud, authority.bundle)
