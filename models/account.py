@@ -18,6 +18,7 @@ from models.fields import (
     Absent,
     EmailAddress,
     Line,
+    Named,
     References,
     Section,
     Words,
@@ -35,7 +36,7 @@ class AccountIdentity(Section):
     description: Line = Field("", title="Description", max_length=60)
     """Says in your own words what the account is for. It stays editable."""
 
-    is_system: bool = Field(False, title="System Email Account")
+    is_system: Annotated[bool, Named("system")] = Field(False, title="System Email Account")
     """The one account that all messages are sent from. Ticking it takes the task over from the
     account that has it now."""
 
@@ -46,7 +47,9 @@ class EmailSettings(Section):
     default_email: EmailAddress = Field(title="Default Email", min_length=1, max_length=254)
     """The address that outgoing email is sent from."""
 
-    send_from_match: bool = Field(False, title="Send and From Match")
+    send_from_match: Annotated[bool, Named("from-match")] = Field(
+        False, title="Send and From Match"
+    )
     """Makes the Send address (the envelope) and the From address both the Default Email; another
     From that was asked for becomes Reply-To."""
 
@@ -63,7 +66,7 @@ class EmailSettings(Section):
 class ConnectionLimit(Section):
     """Limit Mailbox Connections"""
 
-    limit_to: Annotated[int | None, Absent("No Limit", "Limit To")] = Field(
+    limit_to: Annotated[int | None, Absent("No Limit", "Limit To"), Named("limit")] = Field(
         None, title="Connections", ge=1, le=1000
     )
     """How many connections to the mailbox may be open at once, over all programs and hosts.
@@ -83,7 +86,7 @@ class ForwardAddress(Section):
 class ImportSettings(Section):
     """Import"""
 
-    enabled: bool = Field(False, title="Import")
+    enabled: Annotated[bool, Named("import")] = Field(False, title="Import")
     """Imports email replies from this mailbox."""
 
     start: Annotated[
@@ -96,14 +99,14 @@ class ImportSettings(Section):
     """The Queue Destination whose members are told of mail that could not be imported. Optional:
     without one such mail appears in Email Management under "no queue"."""
 
-    agent_types: Annotated[tuple[str, ...], References("contact-type")] = Field(
-        (), title="Agent Contacts"
+    agent_types: Annotated[tuple[str, ...], References("contact-type"), Named("agent-type")] = (
+        Field((), title="Agent Contacts")
     )
     """Replies are imported from agents' contacts of the ticked types."""
 
-    supplier_types: Annotated[tuple[str, ...], References("contact-type")] = Field(
-        (), title="Supplier Contacts"
-    )
+    supplier_types: Annotated[
+        tuple[str, ...], References("contact-type"), Named("supplier-type")
+    ] = Field((), title="Supplier Contacts")
     """Replies are imported from suppliers' contacts of the ticked types."""
 
     forward: tuple[ForwardAddress, ...] = Field((), title="Forward Email")

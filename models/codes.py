@@ -11,7 +11,7 @@ from sqlmodel import Field as Col
 from sqlmodel import Relationship
 
 from models.base import Row
-from models.fields import EmailAddress, Line, References, Section, UpperLine
+from models.fields import EmailAddress, Line, Named, References, Section, UpperLine
 
 
 class ContactTypeForm(Section):
@@ -39,7 +39,9 @@ class QueueDestinationForm(Section):
     owner: Annotated[Line | None, References("user")] = Field(None, title="Owner")
     """The user who may hand the queue's messages to others."""
 
-    members: Annotated[tuple[str, ...], References("user")] = Field((), title="Queue Members")
+    members: Annotated[tuple[str, ...], References("user"), Named("member")] = Field(
+        (), title="Queue Members"
+    )
     """The users who receive the queue's messages."""
 
 

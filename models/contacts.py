@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field as Col
 
 from models.base import Row
-from models.fields import EmailAddress, Line, References, Section, UpperLine, address_key
+from models.fields import EmailAddress, Line, Named, References, Section, UpperLine, address_key
 
 
 class ContactForm(Section):
@@ -19,7 +19,7 @@ class ContactForm(Section):
     email: EmailAddress = Field(title="Email", min_length=1, max_length=254)
     """The address that the contact's mail comes from."""
 
-    contact_type: Annotated[Line, References("contact-type")] = Field(
+    contact_type: Annotated[Line, References("contact-type"), Named("type")] = Field(
         title="Contact Type", min_length=1
     )
     """What the contact is for; Email Account's Import tab ticks the types to import from."""

@@ -70,6 +70,14 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Named:
+    """The word that commands use for a field, where it is not the field's own name."""
+
+    option: str
+    """Without its dashes, such as ``from-match``."""
+
+
+@dataclass(frozen=True)
 class Advanced:
     """Marks a field that few accounts need, so that faces may offer it apart from the rest."""
 
