@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
@@ -54,12 +54,14 @@ def told_in_words() -> Iterator[None]:
     """Turn what a database says about disks, locks and networks into a ServiceError."""
     try:
         yield
-    except OperationalError as error:
+    except (IntegrityError, ProgrammingError, DataError):
+        raise  # ours to foresee, so a bug
+    except DBAPIError as error:
         raise ServiceError(*_words(error)) from error
 
 
 def _words(error: DBAPIError) -> tuple[str, str]:
-    text = str(error.orig)
+    text = str(error.orig) or "nothing"
     for mark, message, hint in (
         ("disk is full", "The disk that holds the store is full.", "Free some space; nothing "
          "was changed."),
@@ -69,6 +71,8 @@ def _words(error: DBAPIError) -> tuple[str, str]:
         ("unable to open", "The store cannot be opened.", "Check that its folder exists and that "
          "you may write there."),
         ("malformed", "The store is damaged.", "Restore it from a backup."),
+        ("not a database", "The store's file is no database.", "Restore it from a backup, or "
+         "point TOURMAIL_DATABASE_URL elsewhere."),
     ):  # fmt: skip
         if mark in text:
             return message, hint

@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,14 +45,25 @@ def open_store(config: Config) -> Store:
     if path is not None:
         _make_folder(path.parent)
         _make_file(path)
-    with told_in_words():
-        engine = make_engine(config.url)
+    with _engine(config.url) as engine:
         found = schema_version(engine)
         if found is None:
             _migrate(engine)
         elif found != HEAD:
             raise _version_error(found)
-    return Store(engine)
+        return Store(engine)
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Engine]:
+    """Make an engine that leaves nothing open behind a failure, told in words."""
+    with told_in_words():
+        engine = make_engine(url)
+        try:
+            yield engine
+        except BaseException:
+            engine.dispose()
+            raise
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -96,16 +108,18 @@ def upgrade_store(config: Config) -> str:
 
     Raises ServiceError for a newer or foreign one, and where the backup cannot be made.
     """
-    with told_in_words():
-        engine = make_engine(config.url)
+    with _engine(config.url) as engine:
         found = schema_version(engine)
         if found == HEAD:
-            return f"The store has the current schema ({HEAD}) already."
-        if found is not None and found > HEAD:
+            done = f"The store has the current schema ({HEAD}) already."
+        elif found is not None and found > HEAD:
             raise _version_error(found)
-        saved = _backup_before(config.url, found) if found else ""
-        _migrate(engine)
-    return f"The store is upgraded from {found or 'nothing'} to {HEAD}.{saved}"
+        else:
+            saved = _backup_before(config.url, found) if found else ""
+            _migrate(engine)
+            done = f"The store is upgraded from {found or 'nothing'} to {HEAD}.{saved}"
+        engine.dispose()
+    return done
 
 
 def _backup_before(url: str, found: str) -> str:

@@ -1,0 +1,152 @@
+"""The store: made, recognised, upgraded on request, and left alone when it is not ours."""
+
+import sqlite3
+import stat
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlmodel import select
+
+from models.codes import ContactTypeRow
+from services.errors import ServiceError
+from services.store.engine import make_engine
+from services.store.migrations import HEAD
+from services.store.schema import (
+    SchemaOutdated,
+    alembic_config,
+    open_store,
+    schema_version,
+    upgrade_store,
+)
+from tests.stores import config_in
+
+
+def set_version(path: Path, version: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store that was just made."""
+    open_store(config_in(tmp_path)).close()
+    return tmp_path / "store" / "tourmail.sqlite"
+
+
+def test_new_store_is_closed_to_others(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_store_in_a_shared_folder_is_open_to_its_group(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir(mode=0o700)
+    (tmp_path / "store").chmod(0o2770)
+    open_store(config_in(tmp_path)).close()
+    made = tmp_path / "store" / "tourmail.sqlite"
+    assert stat.S_IMODE(made.stat().st_mode) == 0o660
+
+
+def test_head_is_alembics_head() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
+
+
+def test_migrations_make_what_the_models_say(tmp_path: Path) -> None:
+    store = open_store(config_in(tmp_path))
+    with store.engine.connect() as connection, connection.begin():
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.check(config)
+
+
+def test_older_store_is_refused_until_it_is_upgraded(tmp_path: Path, path: Path) -> None:
+    set_version(path, "0000")
+    with pytest.raises(SchemaOutdated, match="older schema") as caught:
+        open_store(config_in(tmp_path))
+    assert "db upgrade" in caught.value.hint
+
+
+def test_newer_store_is_refused_and_untouched(tmp_path: Path, path: Path) -> None:
+    set_version(path, "9999")
+    before = path.read_bytes()
+    for attempt in (open_store, upgrade_store):
+        with pytest.raises(ServiceError, match="newer schema"):
+            attempt(config_in(tmp_path))
+    assert path.read_bytes() == before
+
+
+def test_foreign_database_is_refused_and_untouched(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    foreign = tmp_path / "store" / "tourmail.sqlite"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE photos (id INTEGER)")
+    with pytest.raises(ServiceError, match="another program"):
+        open_store(config_in(tmp_path))
+    names = sqlite3.connect(foreign).execute("SELECT name FROM sqlite_master").fetchall()
+    assert names == [("photos",)]
+
+
+def test_damaged_file_is_reported_in_words(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "tourmail.sqlite").write_bytes(b"no database at all, really" * 99)
+    with pytest.raises(ServiceError):
+        open_store(config_in(tmp_path))
+
+
+def test_upgrade_of_a_current_store_changes_nothing(tmp_path: Path, path: Path) -> None:
+    assert "already" in upgrade_store(config_in(tmp_path))
+    assert sorted(p.suffix for p in path.parent.iterdir()) == [".sqlite"]
+
+
+def test_eight_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            open_store(config_in(tmp_path)).close()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert schema_version(make_engine(config_in(tmp_path).url)) == HEAD
+
+
+def test_writers_wait_for_each_other_instead_of_failing(tmp_path: Path) -> None:
+    store = open_store(config_in(tmp_path))
+
+    def add(number: int) -> None:
+        with store.write() as session:
+            session.exec(select(ContactTypeRow)).all()  # read first: the upgrade that fails
+            session.add(ContactTypeRow(key=str(number), code="X", description="x"))
+
+    threads = [threading.Thread(target=add, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with store.read() as session:
+        assert len(session.exec(select(ContactTypeRow)).all()) == 20
+
+
+def test_an_error_undoes_the_whole_transaction(tmp_path: Path) -> None:
+    store = open_store(config_in(tmp_path))
+    with pytest.raises(RuntimeError), store.write() as session:
+        session.add(ContactTypeRow(key="x", code="X", description="x"))
+        session.flush()
+        raise RuntimeError
+    with store.read() as session:
+        assert session.exec(select(ContactTypeRow)).all() == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file in the way")
+    with pytest.raises(ServiceError, match="store"):
+        open_store(config_in(tmp_path))

@@ -1,0 +1,94 @@
+"""Real stores for tests, with the few records that most tests begin with."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from models.account import Account
+from services.bootstrap import Services, build, utc_now
+from services.config import Config
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A time that moves only when a test says so."""
+
+    def __init__(self, moment: datetime = START) -> None:
+        self.moment = moment
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, **delta: float) -> None:
+        self.moment += timedelta(**delta)
+
+
+def config_in(folder: Path, **settings: Any) -> Config:
+    """Return a configuration whose store and key lie in `folder`."""
+    return Config(
+        database_url=f"sqlite:///{folder / 'store' / 'tourmail.sqlite'}",
+        key_file=folder / "key" / "tourmail.key",
+        **settings,
+    )
+
+
+def services_in(folder: Path, now: Callable[[], datetime] = utc_now, **settings: Any) -> Services:
+    """Open (or make) the store in `folder`."""
+    return build(config_in(folder, **settings), now)
+
+
+def add_codes(services: Services) -> None:
+    """Save contact types RS and AC, the user ANNA, and the queue Errors."""
+    services.codes.save("contact-type", {"code": "RS", "description": "Reservations"})
+    services.codes.save("contact-type", {"code": "AC", "description": "Accounts"})
+    services.codes.save("user", {"name": "ANNA", "full_name": "Anna Berg"})
+    services.codes.save("queue", {"name": "Errors", "members": ["ANNA"]})
+
+
+def imap_raw(name: str = "RESERVATIONS", **settings: Any) -> dict[str, Any]:
+    """Return an IMAP account as a form gives it; `settings` override the Configuration."""
+    return {
+        "protocol": "imap",
+        "identity": {"name": name, "description": "Replies"},
+        "settings": {
+            "server": "mail.example.com",
+            "port": 993,
+            "user": "res@example.com",
+            "password": "hunter2 secret",
+            **settings,
+        },
+        "importing": {"enabled": True, "start": "all", "agent_types": [], "supplier_types": []},
+    }
+
+
+def smtp_raw(name: str = "SEND", *, system: bool = True, **settings: Any) -> dict[str, Any]:
+    """Return an SMTP account as a form gives it."""
+    return {
+        "protocol": "smtp",
+        "identity": {"name": name, "is_system": system},
+        "settings": {"server": "mail.example.com", **settings},
+        "email": {"default_email": "office@example.com"},
+    }
+
+
+def office365_raw(name: str = "OFFICE", **settings: Any) -> dict[str, Any]:
+    """Return an Office 365 account as a form gives it."""
+    return {
+        "protocol": "office365",
+        "identity": {"name": name},
+        "settings": {
+            "tenant_id": "contoso.onmicrosoft.com",
+            "user_object_id": "6f1c1b1e-0000-4000-8000-00000000000a",
+            "client_id": "6f1c1b1e-0000-4000-8000-00000000000b",
+            "client_secret": "value~of.the-secret",
+            **settings,
+        },
+        "email": {"default_email": "office@contoso.com"},
+    }
+
+
+def save(services: Services, raw: dict[str, Any], **more: Any) -> Account:
+    """Save an account from raw values, as a form or command would."""
+    return services.accounts.save(services.accounts.draft(raw), **more)
