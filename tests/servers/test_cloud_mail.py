@@ -84,6 +84,7 @@ def test_a_delta_round_gives_each_message_once_and_then_only_changes(
     contoso.mailbox.remove(keys[1])
     contoso.mailbox.touch(keys[2])
     new = contoso.mailbox.deliver(mail(9))
+    contoso.mailbox.remove(contoso.mailbox.deliver(mail(10)))
     changes, link = whole_round(session, link)
     assert {item["id"]: "@removed" in item for item in changes} == {
         keys[1]: True,

@@ -129,8 +129,6 @@ def _judge_right(app: App, role: str, user: User | None) -> None:
 def _mailbox(key: str, user: User | None) -> User:
     if user is None:
         raise GraphError(404, "ErrorInvalidUser", f"The requested user '{key}' is invalid.")
-    if user.mailbox_error == "ResourceNotFound":
-        raise GraphError(404, "ResourceNotFound", "Resource could not be discovered.")
     if user.mailbox_error is not None:
         text = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
         raise GraphError(404, user.mailbox_error, text)
