@@ -154,6 +154,10 @@ class ProtocolSettings(Section):
         """Return what to warn about without refusing it."""
         return ()
 
+    def expires(self) -> date | None:
+        """Return the day on which the secret ends, where that is known."""
+        return None
+
     def secret_fields(self) -> tuple[str, ...]:
         """Return the names of the fields that hold secrets."""
         return secret_fields(type(self))

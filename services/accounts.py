@@ -6,12 +6,11 @@ Account changes hands, the other account too.
 
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 
 from models.account import (
     Account,
@@ -21,10 +20,10 @@ from models.account import (
     ProtocolSettings,
 )
 from models.fields import name_key
-from models.mail import MailboxMarkRow, MailRow, OutboxRow, OutboxState
-from models.work import ImportRunRow
-from services import account_rows
+from models.mail import MailboxMarkRow, MailRow
+from services import account_list, account_rows
 from services.account_draft import draft_from
+from services.account_list import AccountLine, waiting
 from services.actor import Actor
 from services.errors import InUse, InvalidInput, NeedsConsent, NotFound, ServiceError, Stale
 from services.protocols import PROTOCOLS
@@ -32,28 +31,7 @@ from services.store.engine import Store
 from services.text import count
 from services.vault import Vault
 
-WAITING = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.UNCERTAIN)
-"""States of outgoing mail that still needs its account."""
-
 TYPE_AGAIN = "Type it again: the stored one was saved for another server, user or security."
-
-
-@dataclass(frozen=True)
-class AccountLine:
-    """An account as the list shows it."""
-
-    id: uuid.UUID
-    name: str
-    description: str
-    protocol_title: str
-    is_system: bool
-    imports: bool
-    last: str
-    """What last happened, in a few words."""
-    last_at: datetime | None
-    last_ok: bool | None
-    warning: str
-    """What will soon need somebody, such as a secret that expires."""
 
 
 class AccountService:
@@ -74,10 +52,7 @@ class AccountService:
     def list(self, text: str = "") -> Sequence[AccountLine]:
         """Return the accounts whose name or description contains the text, by name."""
         with self._store.read() as session:
-            rows = session.exec(select(EmailAccountRow).order_by(col(EmailAccountRow.name_key)))
-            wanted = [r for r in rows if name_key(text) in name_key(f"{r.name} {r.description}")]
-            runs, waiting = _last_runs(session), _waiting(session)
-            return [_line(row, runs.get(row.id), waiting.get(row.id, 0)) for row in wanted]
+            return account_list.lines(session, text, self._now().astimezone().date())
 
     def get(self, which: uuid.UUID | str) -> Account:
         """Return an account by its id, or by its name regardless of case. Raises NotFound."""
@@ -306,7 +281,7 @@ def _questions(
             )
     other = _other_system(session, row) if draft.identity.is_system else None
     if other:
-        number = _waiting(session).get(other.id, 0)
+        number = waiting(session).get(other.id, 0)
         still = f" {count(number, 'message')} still wait there and go out through it."
         found["hand-over"] = (
             f"{other.name} is the System Email Account. Hand over to {draft.identity.name}?"
@@ -353,45 +328,9 @@ def _refuse_deletion(session: Session, row: EmailAccountRow) -> None:
         raise InUse(
             f"{row.name} is the System Email Account.", "Hand that over to another account first."
         )
-    number = _waiting(session).get(row.id, 0)
+    number = waiting(session).get(row.id, 0)
     if number:
         raise InUse(
             f"{count(number, 'message')} in the Outbox still belong to {row.name}.",
             "Wait until they are sent, or cancel them.",
         )
-
-
-def _waiting(session: Session) -> dict[uuid.UUID | None, int]:
-    statement = (
-        select(OutboxRow.account_id, func.count())
-        .where(col(OutboxRow.state).in_(WAITING))
-        .group_by(col(OutboxRow.account_id))
-    )
-    return dict(session.exec(statement).all())
-
-
-def _last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
-    newest = select(func.max(ImportRunRow.id)).group_by(col(ImportRunRow.account_id))
-    statement = select(ImportRunRow).where(col(ImportRunRow.id).in_(newest))
-    return {run.account_id: run for run in session.exec(statement)}
-
-
-def _line(row: EmailAccountRow, run: ImportRunRow | None, waiting: int) -> AccountLine:
-    last, at, ok = "", None, None
-    if run is not None:
-        at, ok = run.finished_at or run.started_at, {"done": True, "failed": False}.get(run.state)
-        last = {"done": "ok"}.get(run.state, run.state)
-    if waiting:
-        last = f"{waiting} waiting"
-    return AccountLine(
-        row.id,
-        row.name,
-        row.description,
-        PROTOCOLS[row.protocol].title,
-        row.is_system,
-        row.import_enabled,
-        last,
-        at,
-        ok,
-        "",
-    )

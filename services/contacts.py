@@ -1,6 +1,5 @@
 """Agents and suppliers with their contacts: by screen, by command, and in bulk from CSV."""
 
-import csv
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +12,11 @@ from models.codes import ContactTypeRow
 from models.contacts import ContactForm, ContactRow, PartyForm, PartyRow
 from models.fields import address_key, name_key
 from services.codes import used_by
+from services.contact_file import Entry, parse
 from services.errors import InUse, InvalidInput, NotFound, Stale
 from services.forms import check
 from services.paging import Page
 from services.store.engine import Store
-
-CSV_COLUMNS = ("kind", "code", "name", "contact", "email", "type")
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ class ContactService:
         are stored, so that loading the same file again changes nothing. All or nothing.
         Raises InvalidInput with every bad line by number.
         """
-        entries = _parse_csv(lines)
+        entries = parse(lines)
         with self._store.write() as session:
             return _upsert(session, entries)
 
@@ -265,59 +263,7 @@ def _reconcile(
     return LoadResult(added, updated, len(wanted) - added - updated, len(surplus))
 
 
-@dataclass(frozen=True)
-class _Entry:
-    line: int
-    kind: str
-    party: PartyForm
-    contact: ContactForm | None
-
-
-def _parse_csv(lines: Iterable[str]) -> list[_Entry]:
-    entries, errors = [], {}
-    reader = csv.DictReader(lines, strict=True)
-    try:
-        _refuse_columns(reader.fieldnames)
-        for raw in reader:
-            try:
-                entries.append(_entry(reader.line_num, raw))
-            except InvalidInput as error:
-                words = "; ".join(f"{name}: {text}" for name, text in error.errors.items())
-                errors[f"line {reader.line_num}"] = words
-    except csv.Error as error:
-        errors[f"line {reader.line_num}"] = f"This is not CSV: {error}."
-    if errors:
-        raise InvalidInput(errors)
-    return entries
-
-
-def _refuse_columns(names: Collection[str] | None) -> None:
-    missing = [name for name in CSV_COLUMNS if name not in (names or ())]
-    if missing:
-        raise InvalidInput(
-            {"line 1": f"Columns {', '.join(missing)} are missing; the first line names them: "
-             f"{','.join(CSV_COLUMNS)}."}
-        )  # fmt: skip
-
-
-def _entry(line: int, raw: Mapping[str | None, Any]) -> _Entry:
-    if None in raw or None in raw.values():
-        raise InvalidInput({"columns": f"There are not exactly {len(CSV_COLUMNS)} of them."})
-    kind = raw["kind"].strip().lower()
-    if kind not in list(ContactSide):
-        raise InvalidInput({"kind": "Choose one of agent, supplier."})
-    party = check(PartyForm, {"code": raw["code"], "name": raw["name"]})
-    if not any(raw[name].strip() for name in ("contact", "email", "type")):
-        return _Entry(line, kind, party, None)
-    values = {"name": raw["contact"], "email": raw["email"], "contact_type": raw["type"]}
-    try:
-        return _Entry(line, kind, party, check(ContactForm, values))
-    except InvalidInput as error:
-        columns = {"name": "contact", "contact_type": "type"}
-        raise InvalidInput({columns.get(k, k): v for k, v in error.errors.items()}) from error
-
-
-def _upsert(session: Session, entries: Collection[_Entry]) -> LoadResult:
+def _upsert(session: Session, entries: Collection[Entry]) -> LoadResult:
     types = _types(session)
     errors = {
         f"line {entry.line}": f"type: There is no contact type {entry.contact.contact_type}."
@@ -326,7 +272,7 @@ def _upsert(session: Session, entries: Collection[_Entry]) -> LoadResult:
     }
     if errors:
         raise InvalidInput(errors)
-    groups: dict[tuple[str, str], list[_Entry]] = {}
+    groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.kind, entry.party.code), []).append(entry)
     results = [_upsert_party(session, group, types) for group in groups.values()]
@@ -338,7 +284,7 @@ def _upsert(session: Session, entries: Collection[_Entry]) -> LoadResult:
     )
 
 
-def _upsert_party(session: Session, entries: list[_Entry], types: Mapping[str, int]) -> LoadResult:
+def _upsert_party(session: Session, entries: list[Entry], types: Mapping[str, int]) -> LoadResult:
     kind, party = entries[-1].kind, entries[-1].party
     row = session.exec(_by_code(kind, party.code)).first()
     row = row or PartyRow(kind=kind, code=party.code, name=party.name, version=0)

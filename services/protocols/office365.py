@@ -52,6 +52,10 @@ class Office365Settings(ProtocolSettings):
         """Bind the secret to cloud, tenant, app and user."""
         return ("office365", self.cloud, self.tenant_id, self.client_id, self.user_object_id)
 
+    def expires(self) -> date | None:
+        """Return Secret Expires On."""
+        return self.secret_expires
+
     def secret_errors(self, present: frozenset[str]) -> dict[str, str]:
         """Ask for the secret, and for its Value rather than its ID."""
         if "client_secret" not in present:

@@ -388,3 +388,21 @@ def test_suspicious_set_ups_are_warned_about_not_refused(
     draft = services.accounts.draft(raw)
     assert [advice.field for advice in draft.settings.advice()] == fields
     services.accounts.save(draft)
+
+
+@pytest.mark.parametrize(
+    ("expires", "warning"),
+    [
+        ("2026-03-31", ""),
+        ("2026-03-30", "its secret expires in 28 days, on 2026-03-30"),
+        ("2026-03-03", "its secret expires in 1 day, on 2026-03-03"),
+        ("2026-03-02", "its secret expires today, on 2026-03-02"),
+        ("2026-03-01", "its secret expired on 2026-03-01"),
+    ],
+)
+def test_a_secret_that_ends_soon_is_warned_about(
+    services: Services, expires: str, warning: str
+) -> None:
+    save(services, office365_raw(secret_expires=expires))
+    [line] = services.accounts.list()
+    assert (line.warning, str(line.expires)) == (warning, expires)

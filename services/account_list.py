@@ -1,0 +1,102 @@
+"""The list of accounts: what each one is, how it fares, and what will soon need somebody."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session, col, func, select
+
+from models.account import EmailAccountRow
+from models.fields import name_key
+from models.mail import OutboxRow, OutboxState
+from models.work import ImportRunRow, RunState
+from services.protocols import PROTOCOLS
+from services.text import count
+
+WAITING = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.UNCERTAIN)
+"""States of outgoing mail that still needs its account."""
+
+
+@dataclass(frozen=True)
+class AccountLine:
+    """An account as the list shows it."""
+
+    id: uuid.UUID
+    name: str
+    description: str
+    protocol_title: str
+    is_system: bool
+    imports: bool
+    last: str
+    """What last happened, in a few words."""
+    last_at: datetime | None
+    last_ok: bool | None
+    expires: date | None
+    """When its secret ends, where that is known."""
+    warning: str
+    """What will soon need somebody, such as a secret that expires."""
+
+
+EXPIRY_NOTICE_DAYS = 28
+"""How long before its end a secret is warned about."""
+
+
+def expiry_warning(expires: date | None, today: date) -> str:
+    """Return a clause on a secret that has ended or soon will, "" while there is time."""
+    if expires is None or (left := (expires - today).days) > EXPIRY_NOTICE_DAYS:
+        return ""
+    if left < 0:
+        return f"its secret expired on {expires}"
+    return f"its secret expires {'today' if not left else f'in {count(left, "day")}'}, on {expires}"
+
+
+def lines(session: Session, text: str, today: date) -> Sequence[AccountLine]:
+    """Return the accounts whose name or description contains the text, by name."""
+    rows = session.exec(select(EmailAccountRow).order_by(col(EmailAccountRow.name_key)))
+    wanted = [r for r in rows if name_key(text) in name_key(f"{r.name} {r.description}")]
+    runs, due = _last_runs(session), waiting(session)
+    return [_line(row, runs.get(row.id), due.get(row.id, 0), today) for row in wanted]
+
+
+def waiting(session: Session) -> dict[uuid.UUID | None, int]:
+    """Return how much outgoing mail still needs each account."""
+    statement = (
+        select(OutboxRow.account_id, func.count())
+        .where(col(OutboxRow.state).in_(WAITING))
+        .group_by(col(OutboxRow.account_id))
+    )
+    return dict(session.exec(statement).all())
+
+
+def _last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
+    newest = select(func.max(ImportRunRow.id)).group_by(col(ImportRunRow.account_id))
+    statement = select(ImportRunRow).where(col(ImportRunRow.id).in_(newest))
+    return {run.account_id: run for run in session.exec(statement)}
+
+
+def _line(row: EmailAccountRow, run: ImportRunRow | None, due: int, today: date) -> AccountLine:
+    protocol = PROTOCOLS[row.protocol]
+    expires = protocol.settings.model_validate(row.settings).expires()
+    last, at, ok = _last(run)
+    return AccountLine(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        protocol_title=protocol.title,
+        is_system=row.is_system,
+        imports=row.import_enabled,
+        last=f"{due} waiting" if due else last,
+        last_at=at,
+        last_ok=ok,
+        expires=expires,
+        warning=expiry_warning(expires, today),
+    )
+
+
+def _last(run: ImportRunRow | None) -> tuple[str, datetime | None, bool | None]:
+    if run is None:
+        return "", None, None
+    words = {RunState.DONE: "ok"}.get(RunState(run.state), run.state)
+    ok = {RunState.DONE: True, RunState.FAILED: False}.get(RunState(run.state))
+    return words, run.finished_at or run.started_at, ok
