@@ -48,7 +48,8 @@ def expiry_warning(expires: date | None, today: date) -> str:
         return ""
     if left < 0:
         return f"its secret expired on {expires}"
-    return f"its secret expires {'today' if not left else f'in {count(left, "day")}'}, on {expires}"
+    when = f"in {count(left, 'day')}" if left else "today"
+    return f"its secret expires {when}, on {expires}"
 
 
 def lines(session: Session, text: str, today: date) -> Sequence[AccountLine]:
