@@ -4,6 +4,7 @@ from datetime import datetime
 from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.parser import HeaderParser
 from email.policy import SMTP, SMTPUTF8, default
 from zlib import crc32
 
@@ -24,7 +25,8 @@ def compose_answer(
     Nobody answers a mail without a sender, or one that was sent by a machine (RFC 3834). Threading
     headers are as RFC 5322, 3.6.4 has them; the wording depends on the recipient alone.
     """
-    mail = message_from_bytes(raw, policy=default)
+    # As text, since addresses may be UTF-8 (RFC 6532), which the parser of bytes garbles.
+    mail = HeaderParser(policy=default).parsestr(raw.decode(errors="replace"))
     writer = _address(mail, "Reply-To") or _address(mail, "From")
     if writer is None or mail.get("Auto-Submitted", "no").lower() != "no":
         return None
@@ -36,7 +38,7 @@ def compose_answer(
     if original := str(mail.get("Message-ID", "")).strip():
         answer["In-Reply-To"] = original
         answer["References"] = f"{mail.get('References', '')} {original}".strip()
-    answer.set_content(_body(mail, writer, us))
+    answer.set_content(_body(mail, _plain_text(raw), writer, us))
     ascii_only = (us.addr_spec + writer.addr_spec).isascii()
     return writer.addr_spec, answer.as_bytes(policy=SMTP if ascii_only else SMTPUTF8)
 
@@ -63,12 +65,15 @@ def _subject(subject: str) -> str:
     return subject if subject.lower().startswith("re:") else f"Re: {subject}".strip()
 
 
-def _body(mail: EmailMessage, writer: Address, us: Address) -> str:
+def _plain_text(raw: bytes) -> str:
+    part = message_from_bytes(raw, policy=default).get_body(("plain",))
+    return str(part.get_content()) if part else ""
+
+
+def _body(mail: EmailMessage, plain: str, writer: Address, us: Address) -> str:
     greeting = f"Dear {writer.display_name or writer.addr_spec},"
     text = _BODIES[crc32(us.addr_spec.lower().encode()) % len(_BODIES)]
-    plain = mail.get_body(("plain",))
-    lines = plain.get_content().splitlines()[:_QUOTED_LINES] if plain else []
-    quoted = "\n".join(f"> {line}" for line in lines)
+    quoted = "\n".join(f"> {line}" for line in plain.splitlines()[:_QUOTED_LINES])
     wrote = (
         f"On {mail.get('Date', 'another day')}, {writer.display_name or writer.addr_spec} wrote:"
     )
