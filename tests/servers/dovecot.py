@@ -81,6 +81,11 @@ class Dovecot:
         self.stop()
         shutil.rmtree(self.root)
 
+    @property
+    def process_group(self) -> int:
+        """The process group that all its processes are in."""
+        return self._daemon.group
+
     def stop(self) -> None:
         """End all its processes; mail and users stay for `restart`."""
         self._daemon.stop()

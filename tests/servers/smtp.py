@@ -76,5 +76,3 @@ class SmtpServer:
         self._ready.set()
         await self._stop.wait()
         listener.close()
-        for connection in list(self.open):
-            connection.writer.transport.abort()

@@ -79,10 +79,6 @@ class Connection(SMTP):
         self._smtp_methods = {verb: self._scripted(verb, work) for verb, work in methods}
 
     @property
-    def writer(self) -> asyncio.StreamWriter:
-        return self._writer
-
-    @property
     def encrypted(self) -> bool:
         return self._writer.get_extra_info("ssl_object") is not None
 
@@ -131,7 +127,7 @@ class Connection(SMTP):
         script = self.server.script
         await asyncio.sleep(script.hangs.get(stage, 0))
         if stage in script.drops:
-            self._writer.close()
+            self._writer.transport.abort()
             # Losing the connection cancels the task that waits here.
             await asyncio.Event().wait()
         return script.replies.get(stage, "")

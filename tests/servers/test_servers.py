@@ -8,9 +8,8 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,14 +21,12 @@ from tests.servers.mailbox import Mailbox
 from tests.servers.postfix import GREYLISTED_DOMAIN, MESSAGE_SIZE_LIMIT, REFUSED_DOMAIN, Postfix
 from tests.servers.process import greets, wait_until
 from tests.servers.smtp import SmtpServer
-from tests.servers.smtp_connection import Stage
 from tests.servers.tls import Authority
 
 StartSmtp = Callable[..., SmtpServer]
 
 MAIL = b"Subject: Transfer\r\n\r\nConfirmed.\r\n"
 SENDER = "desk@operator.test"
-USERS = {SENDER: "pass word"}
 
 
 @pytest.fixture
@@ -54,6 +51,17 @@ def submit(server: Postfix, authority: Authority) -> smtplib.SMTP:
     session.starttls(context=authority.client_context())
     session.login(SENDER, "secret")
     return session
+
+
+def living(group: int) -> list[str]:
+    """Return the states of a process group's members, zombies left out (proc(5))."""
+    states = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _parent, members_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(members_group) == group and state != "Z":
+                states.append(state)
+    return states
 
 
 # Dovecot
@@ -91,7 +99,9 @@ def test_dovecot_delivers_raw_bytes_in_order(
     mails = [b"Subject: \xff\x1b[2J %d\r\n\r\n\x80\rx\r\n" % number for number in range(20)]
     for mail in [*mails, b"", b"no header at all", b"X: \0\r\n\r\n"]:
         mailbox.deliver_raw(mail, datetime(2025, 1, 1, tzinfo=UTC))
-    assert fetch("BODY.PEEK[]")[1::2] == [*mails, b"", b"no header at all", b"X: \x80\r\n\r\n"]
+    fetched = fetch("(INTERNALDATE BODY.PEEK[])")
+    assert fetched[1::2] == [*mails, b"", b"no header at all", b"X: \x80\r\n\r\n"]
+    assert all(b'"01-Jan-2025 00:00:00 +0000"' in head for head in fetched[::2])
 
 
 def test_dovecot_expunges_and_never_gives_a_uid_twice(mailbox: Mailbox) -> None:
@@ -128,9 +138,10 @@ def test_dovecot_restarts_on_the_same_ports_with_its_mail(authority: Authority) 
         assert not greets((server.host, server.port))
         server.restart()
         assert box.uids == [1]
-        root = server.root
-    assert not greets((server.host, server.port))
-    assert not root.exists()
+        group = server.process_group
+        assert living(group)
+    assert living(group) == []
+    assert not server.root.exists()
 
 
 def test_dovecot_limits_the_connections_of_a_user(authority: Authority) -> None:
@@ -269,139 +280,6 @@ def test_postfix_limits_the_size(submission: Postfix) -> None:
     with smtplib.SMTP(submission.host, submission.relay_port) as session:
         session.ehlo()
         assert session.mail(SENDER, [f"SIZE={MESSAGE_SIZE_LIMIT + 1}"])[0] == 552
-
-
-# The scriptable SMTP server
-
-
-def send(server: SmtpServer, *recipients: str) -> dict[str, tuple[int, bytes]]:
-    with smtplib.SMTP(server.host, server.port, timeout=5) as session:
-        return session.sendmail(SENDER, recipients or ["guide@supplier.test"], MAIL)
-
-
-@pytest.mark.parametrize("mechanism", ["LOGIN", "PLAIN"])
-def test_smtp_records_what_came_over_starttls_and_auth(
-    smtp_server: StartSmtp, authority: Authority, mechanism: str
-) -> None:
-    server = smtp_server(users=USERS, mechanisms=(mechanism,))
-    with smtplib.SMTP("localhost", server.port) as session:
-        assert not session.has_extn("auth")
-        session.starttls(context=authority.client_context())
-        session.ehlo()
-        assert session.esmtp_features["auth"].split() == [mechanism]
-        session.login(SENDER, USERS[SENDER])
-        session.sendmail(SENDER, ["a@supplier.test", "b@supplier.test"], b".dot\r\n")
-    (mail,) = server.mails
-    assert (mail.sender, mail.recipients) == (SENDER, ("a@supplier.test", "b@supplier.test"))
-    assert (mail.content, mail.login, mail.encrypted) == (b".dot\r\n", SENDER, True)
-    assert (server.logins[0].mechanism, server.logins[0].encrypted) == (mechanism, True)
-    assert USERS[SENDER] not in str(server.commands)
-
-
-def test_smtp_speaks_implicit_tls_and_wants_the_password(
-    smtp_server: StartSmtp, authority: Authority
-) -> None:
-    server = smtp_server(tls="implicit", users=USERS)
-    context = authority.client_context()
-    with smtplib.SMTP_SSL("localhost", server.port, context=context) as session:
-        session.ehlo()
-        assert session.mail(SENDER)[0] == 530
-        with pytest.raises(smtplib.SMTPAuthenticationError):
-            session.login(SENDER, "wrong")
-        session.login(SENDER, USERS[SENDER])
-        session.sendmail(SENDER, ["guide@supplier.test"], MAIL)
-    assert [login.success for login in server.logins][-1]
-    assert server.mails[0].encrypted
-
-
-def test_smtp_insists_on_starttls_or_has_none(smtp_server: StartSmtp) -> None:
-    offered = {}
-    for tls in ("starttls", "optional", "none"):
-        server = smtp_server(tls=tls)
-        with smtplib.SMTP(server.host, server.port) as session:
-            session.ehlo()
-            offered[tls] = (session.has_extn("starttls"), session.mail(SENDER)[0])
-    assert offered == {"starttls": (True, 530), "optional": (True, 250), "none": (False, 250)}
-
-
-@pytest.mark.parametrize("extension", ["SIZE", "8BITMIME", "SMTPUTF8"])
-def test_smtp_hides_an_extension(smtp_server: StartSmtp, extension: str) -> None:
-    parameter = {"SIZE": "SIZE=1000", "8BITMIME": "BODY=8BITMIME", "SMTPUTF8": "SMTPUTF8"}
-    server = smtp_server(tls="none", extensions=(extension,))
-    with smtplib.SMTP(server.host, server.port) as session:
-        session.ehlo()
-        hidden = [name for name in parameter if not session.has_extn(name)]
-        assert hidden == [name for name in parameter if name != extension]
-        for name, option in parameter.items():
-            code, _ = session.docmd(f"MAIL FROM:<{SENDER}> {option}")
-            assert code == (250 if name == extension else 555)
-
-
-def test_smtp_refuses_recipients_and_then_takes_them(smtp_server: StartSmtp) -> None:
-    server = smtp_server(tls="none")
-    server.script.recipients["a@x.test"] = "450 4.2.1 Busy"
-    assert send(server, "a@x.test", "b@x.test") == {"a@x.test": (450, b"4.2.1 Busy")}
-    server.script.recipients.clear()
-    assert send(server, "a@x.test") == {}
-    assert [mail.recipients for mail in server.mails] == [("b@x.test",), ("a@x.test",)]
-
-
-@pytest.mark.parametrize(
-    ("stage", "reply", "error"),
-    [
-        ("CONNECT", "421 4.3.2 Too busy", smtplib.SMTPConnectError),
-        ("MAIL", "550 5.7.1 Not you", smtplib.SMTPSenderRefused),
-        ("DATA", "451 4.3.0 Later", smtplib.SMTPDataError),
-        ("DOT", "554 5.6.0 Never", smtplib.SMTPDataError),
-    ],
-)
-def test_smtp_answers_as_scripted(
-    smtp_server: StartSmtp, stage: Stage, reply: str, error: type[smtplib.SMTPResponseException]
-) -> None:
-    server = smtp_server(tls="none")
-    server.script.replies[stage] = reply
-    with pytest.raises(error) as caught:
-        send(server)
-    code, _, words = reply.partition(" ")
-    assert (caught.value.smtp_code, caught.value.smtp_error) == (int(code), words.encode())
-    assert server.mails == []
-
-
-@pytest.mark.parametrize("stage", ["CONNECT", "EHLO", "RCPT", "DATA", "DOT"])
-def test_smtp_drops_the_connection(smtp_server: StartSmtp, stage: Stage) -> None:
-    server = smtp_server(tls="none")
-    server.script.drops.add(stage)
-    with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
-        send(server)
-    assert server.mails == []
-    reached_data = "DATA" in server.commands
-    assert reached_data == (stage in ("DATA", "DOT"))
-
-
-def test_smtp_drops_an_encrypted_connection(smtp_server: StartSmtp, authority: Authority) -> None:
-    server = smtp_server()
-    server.script.drops.add("DOT")
-    with smtplib.SMTP("localhost", server.port, timeout=5) as session:
-        session.starttls(context=authority.client_context())
-        with pytest.raises(smtplib.SMTPServerDisconnected):
-            session.sendmail(SENDER, ["guide@supplier.test"], MAIL)
-
-
-def test_smtp_hangs_as_long_as_scripted_and_counts_connections(smtp_server: StartSmtp) -> None:
-    server = smtp_server(tls="none")
-    server.script.hangs["DOT"] = 0.3
-    threads = [threading.Thread(target=send, args=[server]) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    server.script.hangs["DOT"] = 30
-    with (
-        closing(smtplib.SMTP(server.host, server.port, timeout=0.1)) as session,
-        pytest.raises(smtplib.SMTPServerDisconnected, match="timed out"),
-    ):
-        session.sendmail(SENDER, ["guide@supplier.test"], MAIL)
-    assert (server.connections, server.peak, len(server.mails)) == (4, 3, 3)
 
 
 # Certificates
