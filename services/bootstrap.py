@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from services.accounts import AccountService
 from services.actor import Actor, current_actor, new_holder
 from services.codes import CodeService
-from services.config import Config
+from services.config import Config, read_config
 from services.connections import Connections
 from services.contacts import ContactService
 from services.probe import ProbeService
@@ -107,7 +107,7 @@ def build(config: Config | None = None, now: Callable[[], datetime] = utc_now) -
     Raises ServiceError in one sentence: older, newer or foreign schema, wrong or missing key, a
     folder that cannot be used.
     """
-    config = config or Config()
+    config = config or read_config()
     store = open_store(config)
     try:
         vault = _open_vault(config, store)

@@ -4,8 +4,10 @@ import os
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.errors import ServiceError
 
 SYSTEM_FOLDER = Path("/var/lib/tourmail")
 """Shared by the administrators of one host (group tourmail), where it exists."""
@@ -57,3 +59,13 @@ class Config(BaseSettings):
     def max_message_bytes(self) -> int:
         """The size limit of imported mail in bytes."""
         return self.max_message_mb * 1_000_000
+
+
+def read_config() -> Config:
+    """Return the configuration. Raises ServiceError naming the first variable that is wrong."""
+    try:
+        return Config()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        variable = f"TOURMAIL_{first['loc'][0]}".upper()
+        raise ServiceError(f"{variable} cannot be used: {first['msg']}.") from None
