@@ -18,6 +18,9 @@ from services.errors import ConnectionFailed, ServiceError
 DRIP_FACTOR = 10
 """A command whose bytes keep trickling ends after this many Timeouts."""
 
+HANDSHAKE = 60.0
+"""Seconds for TLS to start on a connection that has no timeout of its own."""
+
 
 def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a host, in the system's order of preference.
@@ -103,12 +106,29 @@ def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
     return context
 
 
-def start_tls(sock: socket.socket, host: str, context: ssl.SSLContext) -> ssl.SSLSocket:
-    """Encrypt a connection. Raises ConnectionFailed with what is wrong with the certificate."""
+def start_tls(
+    sock: socket.socket, host: str, context: ssl.SSLContext, cancel: Cancel | None = None
+) -> ssl.SSLSocket:
+    """Encrypt a connection, within its timeout for each step of the handshake.
+
+    The socket that was given is spent, whatever comes. Raises ConnectionFailed with what is wrong
+    with the certificate or the port, its cause the OSError; Cancelled.
+    """
+    cancel = cancel or Cancel()
+    # The handshake comes after, since only the new socket can be broken from another thread.
+    tls = context.wrap_socket(
+        sock, server_hostname=to_ascii_host(host), do_handshake_on_connect=False
+    )
     try:
-        return context.wrap_socket(sock, server_hostname=to_ascii_host(host))
-    except OSError as error:
+        with cancel.closing(lambda: shut(tls)), watchdog(tls, tls.gettimeout() or HANDSHAKE):
+            tls.do_handshake()
+    except BaseException as error:
+        tls.close()
+        if not isinstance(error, OSError):
+            raise
+        cancel.check()
         raise tls_failed(host, error) from error
+    return tls
 
 
 def tls_failed(host: str, error: OSError) -> ConnectionFailed:
@@ -158,9 +178,10 @@ def _alternative(certificate: object) -> str:
 
 def shut(sock: socket.socket) -> None:
     """Break a connection from another thread, so that whoever blocks on it wakes up."""
-    # A connect in progress is not ended by shutdown; its thread ends within the timeout.
+    # Not sock.shutdown: SSLSocket's forgets its TLS first, so that a thread which is just about to
+    # write would write in clear, and one that reads would meet a ValueError.
     with suppress(OSError):  # not connected, or gone already
-        sock.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -5,10 +5,11 @@ Nothing elsewhere asks which protocol it has; it asks whether `importer` or `sen
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Protocol, Self
 
 from models.account import EmailSettings, ProtocolSettings
@@ -57,18 +58,25 @@ class Reply:
     words: str
 
 
-class SendRefused(ServiceError):
+class SendFailure(ServiceError):
+    """A message did not certainly go out to anybody."""
+
+    replies: Mapping[str, Reply] = MappingProxyType({})
+    """What single recipients had been answered before; the failure holds for all others."""
+
+
+class SendRefused(SendFailure):
     """The server refused the whole message for good (5xx)."""
 
 
-class SendDeferred(ServiceError):
+class SendDeferred(SendFailure):
     """The message was certainly not taken; it can be tried again later (4xx, network)."""
 
     retry_after: float | None = None
     """Seconds that the server asked us to wait, where it did."""
 
 
-class SendUncertain(ServiceError):
+class SendUncertain(SendFailure):
     """The message may or may not have been taken; nobody but a person may send it again."""
 
 
@@ -78,8 +86,10 @@ class Sender(Protocol):
     def send(self, envelope: Envelope, data: bytes) -> dict[str, Reply]:
         """Send one message and return every recipient's answer, keyed as in the envelope.
 
-        Raises SendRefused, SendDeferred or SendUncertain for the message as a whole. After a
-        refusal the connection stays usable; after the other two the caller closes it.
+        `data` has CRLF line ends. Raises SendRefused, SendDeferred or SendUncertain for the
+        message as a whole; after a refusal the connection stays usable, after the other two the
+        caller closes it. Raises ConnectionFailed where a connection that was closed meanwhile
+        cannot be opened again, and Cancelled: then too nothing was taken.
         """
         ...
 

@@ -1,12 +1,13 @@
 """SMTP: sends through a submission server or a relay (RFC 5321, RFC 6409, RFC 8314)."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
 from models.account import Advice, ProtocolSettings
 from models.fields import HostName, Line, Secret, Unit
-from services.protocols.base import MailProtocol
+from services.protocols.base import LadderScope, MailProtocol, Sender, Step, Surroundings
 from services.protocols.microsoft import microsoft_advice
 
 
@@ -68,5 +69,24 @@ class SmtpSettings(ProtocolSettings):
         return tuple(found)
 
 
-# provisional until the connection lands, minutes from now
-SMTP = MailProtocol("smtp", "SMTP", SmtpSettings, lambda *_: iter(()), sender=lambda *_: None)
+def _open_sender(settings: SmtpSettings, surroundings: Surroundings) -> Sender:
+    from services.protocols.smtp_sender import SmtpSender  # smtplib, only to connect
+
+    return SmtpSender(settings, surroundings)
+
+
+def _climb(
+    settings: SmtpSettings, scope: LadderScope, surroundings: Surroundings
+) -> Iterator[Step]:
+    from services.protocols.smtp_ladder import ladder
+
+    return ladder(settings, scope, surroundings)
+
+
+SMTP = MailProtocol(
+    key="smtp",
+    title="SMTP",
+    settings=SmtpSettings,
+    ladder=_climb,
+    sender=_open_sender,
+)
