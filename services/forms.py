@@ -29,6 +29,7 @@ _WORDS = {
     "literal_error": "Choose one of {expected}.",
     "bool_parsing": "Enter yes or no.",
     "date_from_datetime_parsing": "Enter a date as YYYY-MM-DD.",
+    "date_from_datetime_inexact": "Enter a date as YYYY-MM-DD.",
     "date_parsing": "Enter a date as YYYY-MM-DD.",
     "date_type": "Enter a date as YYYY-MM-DD.",
     "extra_forbidden": "There is no such field here.",

@@ -37,9 +37,12 @@ def test_the_lowest_limit_of_the_accounts_on_a_mailbox_holds(services: Services)
 
 @pytest.mark.parametrize("cap", ["ceiling", "unsaved_limit"])
 def test_a_ceiling_holds_without_any_limit(services: Services, cap: str) -> None:
-    with services.connections.hold(BOX, "send", "A"), pytest.raises(MailboxBusy):
-        with services.connections.hold(BOX, "send", "A", **{cap: 1}):  # type: ignore[arg-type]
-            pass
+    with (
+        services.connections.hold(BOX, "send", "A"),
+        pytest.raises(MailboxBusy),
+        services.connections.hold(BOX, "send", "A", **{cap: 1}),  # type: ignore[arg-type]
+    ):
+        pass
 
 
 def test_other_mailboxes_do_not_count(services: Services) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import ssl
 from argparse import Namespace
+from collections.abc import Collection
 from datetime import UTC, datetime
 from email.utils import make_msgid
 
@@ -20,7 +21,7 @@ from pymap.backend.dict.filter import FilterSet
 from pymap.imap import IMAPServer
 from pymap.parsing.message import AppendMessage
 
-from services.demo_answer import compose_answer
+from services.demo.answer import compose_answer
 
 HOST = "127.0.0.1"
 ANSWER_SECONDS = 0.2
@@ -39,9 +40,13 @@ class _ImapConfig(Config):
 class MailHost:
     """Mailboxes in memory, one for the operator's whole domain and one for each other address."""
 
-    def __init__(self, user: str, password: str) -> None:
-        """Take the operator's mailbox; its password opens every other mailbox too."""
-        self._user, self._password = user, password
+    def __init__(self, user: str, password: str, silent: Collection[str] = ()) -> None:
+        """Take the operator's mailbox; its password opens every other mailbox too.
+
+        Addresses in `silent` take mail and never answer.
+        """
+        self._user, self._password, self._silent = user, password, frozenset(silent)
+        self.answered = 0
         self._domain = user.rpartition("@")[2].lower()
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -84,11 +89,15 @@ class MailHost:
         for recipient in envelope.rcpt_tos:
             trace = f"Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n"
             await self.deliver(recipient, trace.encode() + raw, datetime.now(UTC))
-            if recipient.rpartition("@")[2].lower() != self._domain and sender:
+            if self._answers_for(recipient) and sender:
                 answering = asyncio.create_task(self._answer(raw, recipient))
                 self._answers.add(answering)
                 answering.add_done_callback(self._answers.discard)
         return "250 2.0.0 Delivered"
+
+    def _answers_for(self, recipient: str) -> bool:
+        foreign = recipient.rpartition("@")[2].lower() != self._domain
+        return foreign and recipient not in self._silent
 
     async def _answer(self, raw: bytes, recipient: str) -> None:
         await asyncio.sleep(ANSWER_SECONDS)
@@ -98,6 +107,7 @@ class MailHost:
             to, content = answer
             trace = f"Return-Path: <{recipient}>\r\nDelivered-To: {to}\r\n"
             await self.deliver(to, trace.encode() + content, now)
+            self.answered += 1
 
     def _smtp(self, context: ssl.SSLContext, loop: asyncio.AbstractEventLoop) -> SMTP:
         return SMTP(

@@ -7,7 +7,7 @@ suppliers and agents would; nothing ever leaves the machine and nothing outlives
 import asyncio
 import secrets
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from services.errors import ServiceError
 
 if TYPE_CHECKING:
-    from services.demo_mail import MailHost
+    from services.demo.mail_host import MailHost
 
 USER = "reservations@kiwi-trails.example"
 """The operator's mailbox; all mail to its domain lands there."""
@@ -33,15 +33,21 @@ class DemoServers:
 
     host = "localhost"
 
-    def __init__(self, folder: Path, user: str = USER, password: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        user: str = USER,
+        password: str | None = None,
+        silent: Collection[str] = (),
+    ) -> None:
         """Prepare them; the certificate's files go to `folder`, the password is made if None.
 
-        Raises ServiceError where the extra is not installed.
+        Addresses in `silent` never answer. Raises ServiceError where the extra is not installed.
         """
         self.user = user
         self.password = password or secrets.token_urlsafe(12)
         self.ca_bundle = folder / "ca.pem"
-        self._host = _mail_host(self.user, self.password)
+        self._host = _mail_host(self.user, self.password, silent)
         self._context = _make_certificate(folder, self.ca_bundle)
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="demo servers", daemon=True)
@@ -64,6 +70,11 @@ class DemoServers:
         self._thread.join()
         self._loop.close()
 
+    @property
+    def answered(self) -> int:
+        """How many answers the suppliers and agents have written by now."""
+        return self._host.answered
+
     def deliver(self, raw: bytes, received: datetime | None = None) -> None:
         """Put exactly these bytes into the operator's INBOX, with this INTERNALDATE or now."""
         self._call(self._host.deliver(self.user, raw, received or datetime.now(UTC)))
@@ -72,12 +83,12 @@ class DemoServers:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_CALL_SECONDS)
 
 
-def _mail_host(user: str, password: str) -> "MailHost":
+def _mail_host(user: str, password: str, silent: Collection[str]) -> "MailHost":
     try:
-        from services.demo_mail import MailHost
+        from services.demo.mail_host import MailHost
     except ModuleNotFoundError as error:
         raise _missing(error) from error
-    return MailHost(user, password)
+    return MailHost(user, password, silent)
 
 
 def _make_certificate(folder: Path, bundle: Path) -> ssl.SSLContext:

@@ -12,7 +12,7 @@ import pytest
 from imapclient import IMAPClient
 from imapclient.exceptions import LoginError
 
-from services.demo_servers import DemoServers
+from services.demo.servers import DemoServers
 from services.errors import ServiceError
 from tests.servers.process import wait_until
 
@@ -164,7 +164,7 @@ def test_it_ends_while_a_client_is_connected(tmp_path: Path) -> None:
 def test_without_the_extra_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    monkeypatch.delitem(sys.modules, "services.demo_mail", raising=False)
+    monkeypatch.delitem(sys.modules, "services.demo.mail_host", raising=False)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ServiceError) as caught:
         DemoServers(tmp_path)

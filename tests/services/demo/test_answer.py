@@ -5,7 +5,7 @@ from email.policy import SMTPUTF8, default
 
 import pytest
 
-from services.demo_answer import compose_answer
+from services.demo.answer import compose_answer
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 MAIL = {
