@@ -1,12 +1,13 @@
 """IMAP: imports replies from a mailbox (RFC 3501, RFC 8314). Reads only, never downgrades."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from models.account import Advice, ProtocolSettings
 from models.fields import HostName, Line, Secret, Unit, Words
-from services.protocols.base import MailProtocol
+from services.protocols.base import Importer, LadderScope, MailProtocol, Step, Surroundings
 from services.protocols.microsoft import microsoft_advice
 
 SUBMISSION_PORTS = {25, 465, 587}
@@ -72,5 +73,24 @@ class ImapSettings(ProtocolSettings):
         return tuple(found)
 
 
-# provisional until the connection lands, minutes from now
-IMAP = MailProtocol("imap", "IMAP", ImapSettings, lambda *_: iter(()), importer=lambda *_: None)
+def _open_importer(settings: ImapSettings, surroundings: Surroundings) -> Importer:
+    from services.protocols.imap_mailbox import ImapImporter  # imapclient, only to connect
+
+    return ImapImporter(settings, surroundings)
+
+
+def _climb(
+    settings: ImapSettings, _scope: LadderScope, surroundings: Surroundings
+) -> Iterator[Step]:
+    from services.protocols.imap_ladder import ladder
+
+    return ladder(settings, surroundings)
+
+
+IMAP = MailProtocol(
+    key="imap",
+    title="IMAP",
+    settings=ImapSettings,
+    ladder=_climb,
+    importer=_open_importer,
+)

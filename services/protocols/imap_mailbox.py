@@ -1,0 +1,257 @@
+"""The INBOX as an Importer: listed by UID, fetched in batches, one bad message set apart.
+
+UIDs are settled in their order below a mark (RFC 3501 §2.3.1.1); flags, dates and sequence
+numbers never tell what is new. Nothing is changed: EXAMINE and BODY.PEEK only.
+"""
+
+from array import array
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+
+from imapclient.datetime_util import format_criteria_date
+
+from services.errors import ConnectionFailed
+from services.protocols.base import Body, Closing, Header, Listing, Mark, Surroundings
+from services.protocols.imap import ImapSettings
+from services.protocols.imap_listing import PAGE_ITEMS, Position, pages, resume
+from services.protocols.imap_session import ImapSession, Inbox
+from services.protocols.imap_wire import Broken, Dripped, Refused, Trouble
+
+_DATES = 1_000
+_SHORT_BLOCK = 64 * 1024
+"""Octets of a header block that a batch asks for; the few longer ones come one by one."""
+_LONG_BLOCK = 8 * 1024 * 1024
+_REVIVALS = 24
+"""How often a run connects again after a message broke the connection: enough to isolate two."""
+
+_HEADER = f"(RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]<0.{_SHORT_BLOCK}>)"
+_LONG_HEADER = f"(BODY.PEEK[HEADER]<0.{_LONG_BLOCK}>)"
+_WHOLE = "(BODY.PEEK[])"
+_RECEIVED = "(INTERNALDATE)"
+
+Answer = dict[bytes, Any]
+T = TypeVar("T")
+
+
+class ImapImporter(Closing):
+    """A mailbox that is only read (see services.protocols.base.Importer)."""
+
+    def __init__(self, settings: ImapSettings, surroundings: Surroundings) -> None:
+        """Connect and log in. Raises ConnectionFailed, LoginRefused, Cancelled."""
+        self._settings, self._around = settings, surroundings
+        self._session = ImapSession.opened(settings, surroundings)
+        self._broken, self._revivals = "", _REVIVALS
+        self._uidvalidity = 0
+
+    def close(self) -> None:
+        """Log out; never raises."""
+        self._session.close()
+
+    # ------------------------------------------------------------------ listing
+
+    def look(self, mark: Mark | None, since: datetime | None) -> Listing:
+        """List what lies above the mark; see the port."""
+        inbox = self._session.examine()
+        self._uidvalidity = inbox.uidvalidity
+        scope, position = resume(mark, inbox)
+        fresh = position is None
+        above = position.settled if position else 0
+        uids = self._above(above, inbox)
+        top = (inbox.uidnext or max(uids, default=above) + 1) - 1
+        first = position.first if position else top
+        early = self._early(uids, first, since) if since and above < first else frozenset()
+        return Listing(
+            scope,
+            inbox.exists,
+            len(uids) - len(early),
+            not fresh,
+            pages(uids, early, Position(top, first), fresh),
+        )
+
+    def _above(self, settled: int, inbox: Inbox) -> "array[int]":
+        """Return the UIDs above the mark that the mailbox had when it was opened, ascending."""
+        if not inbox.exists or (inbox.uidnext and inbox.uidnext - 1 <= settled):
+            return array("Q")
+        found = self._search("UID", f"{settled + 1}:*")
+        # n:* names the last message even where its UID lies below n (RFC 3501 §9, seq-range).
+        limit = inbox.uidnext or 2**32
+        return array("Q", sorted(uid for uid in found if settled < uid < limit))
+
+    def _early(self, uids: Sequence[int], first: int, since: datetime) -> frozenset[int]:
+        """Return those received before `since`, as far as the first look reaches.
+
+        SEARCH knows days only, in a time zone that nobody tells; the days around are looked at
+        exactly.
+        """
+        day = max(since.astimezone(UTC).date(), date(1971, 1, 1))
+        wanted = set(self._search("SINCE", _criterion(day - timedelta(days=1))))
+        certain = set(self._search("SINCE", _criterion(day + timedelta(days=2))))
+        border = [uid for uid in uids if uid <= first and uid in wanted and uid not in certain]
+        late = {uid for uid, when in self._received(border) if when < since}
+        return frozenset(uid for uid in uids if uid <= first and (uid not in wanted or uid in late))
+
+    def _received(self, uids: Sequence[int]) -> Iterator[tuple[int, datetime]]:
+        for batch in _batches(uids, _DATES):
+            for uid, answer, _fault in self._each(batch, _RECEIVED, b"INTERNALDATE"):
+                if answer is not None:
+                    yield uid, _aware(answer.get(b"INTERNALDATE"))
+
+    # ------------------------------------------------------------------ fetching
+
+    def headers(self, items: Sequence[str]) -> Iterator[Header]:
+        """Fetch header blocks, few at a time. Items that have vanished are left out."""
+        for batch in _batches([int(item) for item in items], PAGE_ITEMS):
+            for uid, answer, fault in self._each(batch, _HEADER, b"BODY["):
+                yield self._header(uid, answer, fault)
+
+    def _header(self, uid: int, answer: Answer | None, fault: str) -> Header:
+        if answer is None:
+            return Header(str(uid), 0, datetime.now(UTC), b"", fault)
+        block = _literal(answer) or b""
+        if len(block) >= _SHORT_BLOCK:
+            for _uid, longer, _fault in self._each([uid], _LONG_HEADER, b"BODY["):
+                block = _literal(longer) or block
+        received = _aware(answer.get(b"INTERNALDATE"))
+        return Header(str(uid), _size(answer, block), received, block, fault)
+
+    def bodies(self, items: Sequence[str]) -> Iterator[Body]:
+        """Fetch whole messages in one go. Items that have vanished are left out."""
+        for uid, answer, fault in self._each([int(item) for item in items], _WHOLE, b"BODY["):
+            yield Body(str(uid), _literal(answer), fault)
+
+    def _each(
+        self, uids: Sequence[int], what: str, key: bytes
+    ) -> Iterator[tuple[int, Answer | None, str]]:
+        """Yield every message's answer, or why there is none; vanished ones are left out.
+
+        Where a batch fails, its halves are asked for, until the message to blame stands alone.
+        """
+        parts = [list(uids)]
+        while parts:
+            part = parts.pop()
+            try:
+                found = self._fetch(part, what) if part else {}
+            except Trouble:
+                half = len(part) // 2
+                if half:
+                    parts += [part[half:], part[:half]]
+                else:
+                    yield from self._alone(part[0], what, key)
+                continue
+            missing = []
+            for uid in part:
+                answer = found.pop(uid, None)
+                if _has(answer, key):
+                    yield uid, answer, ""
+                else:
+                    missing.append(uid)
+            for uid in self._still_there(missing):
+                yield from self._alone(uid, what, key)
+
+    def _alone(self, uid: int, what: str, key: bytes) -> Iterator[tuple[int, Answer | None, str]]:
+        """Ask for one message again, which may have failed for a passing reason."""
+        fault = "the server does not give it"
+        try:
+            answer = self._fetch([uid], what).get(uid)
+            if _has(answer, key):
+                yield uid, answer, ""
+                return
+        except Trouble as trouble:
+            fault = trouble.words
+        if self._still_there([uid]):
+            yield uid, None, fault
+
+    def _still_there(self, uids: Sequence[int]) -> Collection[int]:
+        if not uids:
+            return ()
+        self._surely(lambda session: session.noop())
+        return [uid for uid in self._search("UID", ",".join(map(str, uids))) if uid in set(uids)]
+
+    # ------------------------------------------------------------------ the session
+
+    def _fetch(self, uids: Sequence[int], what: str) -> dict[int, Answer]:
+        """Fetch, connecting again first where an earlier fetch broke the connection."""
+        self._revive()
+        try:
+            return self._session.fetch(uids, what)
+        except Dripped as trouble:
+            raise self._failed(trouble) from None
+        except Broken as trouble:
+            self._broken = trouble.words
+            raise
+        except Refused as refusal:
+            if refusal.for_now:
+                raise self._failed(refusal) from None
+            raise
+
+    def _search(self, *criteria: str) -> "array[int]":
+        return self._surely(lambda session: session.search(*criteria))
+
+    def _surely(self, command: Callable[[ImapSession], T]) -> T:
+        """Run a command that no single message can be to blame for."""
+        self._revive()
+        try:
+            return command(self._session)
+        except Trouble as trouble:
+            raise self._failed(trouble) from None
+
+    def _revive(self) -> None:
+        """Connect again where the connection broke. Raises ConnectionFailed, LoginRefused."""
+        if not self._broken:
+            return
+        self._session.close()
+        if self._revivals == 0:
+            raise ConnectionFailed(
+                f"{self._settings.server} breaks off again and again: {self._broken}.",
+                "What was imported is kept; the next run goes on from there.",
+            )
+        self._revivals -= 1
+        self._session = ImapSession.opened(self._settings, self._around)
+        if self._session.examine().uidvalidity != self._uidvalidity:
+            raise ConnectionFailed(
+                "The mailbox was rebuilt during the run.", "The next run looks at it again."
+            )
+        self._broken = ""
+
+    def _failed(self, trouble: Trouble) -> ConnectionFailed:
+        return ConnectionFailed(
+            f"{self._settings.server} fails: {trouble.words}.", "Try again later."
+        )
+
+
+def _batches(uids: Sequence[int], size: int) -> Iterator[list[int]]:
+    rest = iter(uids)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def _has(answer: Answer | None, key: bytes) -> bool:
+    items = (answer or {}).items()
+    return any(name.startswith(key) and value is not None for name, value in items)
+
+
+def _literal(answer: Answer | None) -> bytes | None:
+    """Return the BODY[…] of an answer, whatever the server calls its part."""
+    for name, value in (answer or {}).items():
+        if name.startswith(b"BODY[") and value is not None:
+            # imapclient reads a quoted string of digits as a number.
+            return value if isinstance(value, bytes) else str(value).encode()
+    return None
+
+
+def _size(answer: Answer, block: bytes) -> int:
+    size = answer.get(b"RFC822.SIZE")
+    return size if isinstance(size, int) else len(block)
+
+
+def _aware(when: object) -> datetime:
+    """Return INTERNALDATE in UTC; where a server gives none, the message counts as new."""
+    if isinstance(when, datetime) and when.tzinfo is not None:
+        return when.astimezone(UTC)
+    return datetime.now(UTC)
+
+
+def _criterion(day: date) -> str:
+    return str(format_criteria_date(datetime(day.year, day.month, day.day)).decode())
