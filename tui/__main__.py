@@ -1,0 +1,42 @@
+"""The command `tourmail`: alone it opens the console, with words it is the command line.
+
+The two need different heavy libraries, so neither is imported before it is known which it is.
+"""
+
+import os
+import sys
+
+INTERRUPTED = 130
+"""What a shell reports for a program that Ctrl+C ended: 128 and SIGINT's number."""
+
+
+def main() -> None:
+    """Run what the arguments ask for and exit with its code."""
+    try:
+        sys.exit(_run(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _run(args: list[str]) -> int:
+    if args[:1] == ["--version"]:
+        return _version()
+    # The shell asks for completions by a variable, with no arguments of ours.
+    if not args and "_TOURMAIL_COMPLETE" not in os.environ:
+        from tui.app import run_console
+
+        return run_console() or 0
+    from tui.cli.door import run
+
+    return run(args)
+
+
+def _version() -> int:
+    from importlib.metadata import version
+
+    sys.stdout.write(f"tourmail {version('tourmail')}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What every noun needs: its group of commands, the services, shared options."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from services.bootstrap import Services
+
+Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what would be asked.")]
+Filter = Annotated[
+    str, typer.Option("--filter", "-f", metavar="TEXT", help="Only what contains the text.")
+]
+
+
+def group(about: str) -> typer.Typer:
+    """Return a noun's group of commands."""
+    return typer.Typer(
+        help=about, no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    )
+
+
+def single(command: Callable[..., None]) -> typer.Typer:
+    """Return a noun that is one command."""
+    noun = typer.Typer(rich_markup_mode=None, add_completion=False)
+    noun.command()(command)
+    return noun
+
+
+@contextmanager
+def opened() -> Iterator["Services"]:
+    """Open the store and give it back at the end. Raises ServiceError in one sentence."""
+    from services.bootstrap import build
+
+    services = build()
+    try:
+        yield services
+    finally:
+        services.close()

@@ -1,0 +1,38 @@
+"""Ctrl+C and SIGTERM, turned into a request to stop that long work can honour."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from services.cancel import Cancel
+from services.errors import Cancelled
+from tui.cli.output import say
+
+
+@contextmanager
+def cancelling() -> Iterator[Cancel]:
+    """Hand out a Cancel that SIGINT and SIGTERM ask; a second SIGINT ends the program at once.
+
+    Leaves with the code that a shell expects (128 and the signal's number) where work was cut off.
+    """
+    cancel, received = Cancel(), list[int]()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Not from here: the main thread may hold the very lock that `cancel` takes.
+        threading.Thread(target=cancel.cancel, daemon=True).start()
+
+    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    except Cancelled as error:
+        say(str(error))
+        raise typer.Exit(128 + (received or [signal.SIGINT])[0]) from error
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,48 @@
+"""Secrets in: from a file, from standard input, or typed blind. Never from an argument."""
+
+import sys
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from services.errors import InvalidInput, ServiceError
+
+_MOST = 65_536
+"""Bytes. No secret is as long; somebody named the wrong file."""
+
+
+def read_secret(source: str, path: str) -> SecretStr:
+    """Return what a file holds (``-``: standard input) without its line end.
+
+    Raises InvalidInput at `path` where it cannot be read, is empty or has several lines.
+    """
+    try:
+        data = _bytes(source)
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidInput({path: f"{source} cannot be read: {error.strerror}."}) from error
+    except UnicodeDecodeError:
+        raise InvalidInput({path: f"{source} is not text in UTF-8."}) from None
+    line = text.removesuffix("\n").removesuffix("\r")
+    if not line:
+        raise InvalidInput({path: f"{'Standard input' if source == '-' else source} is empty."})
+    if "\n" in line or len(data) > _MOST:
+        raise InvalidInput({path: "A secret is a single line."})
+    return SecretStr(line)
+
+
+def _bytes(source: str) -> bytes:
+    if source == "-":
+        return sys.stdin.buffer.read(_MOST + 1)
+    with Path(source).open("rb") as file:
+        return file.read(_MOST + 1)
+
+
+def ask_secret(title: str) -> SecretStr:
+    """Ask for a secret twice on the terminal. Raises ServiceError where the two differ."""
+    from getpass import getpass
+
+    first = getpass(f"{title}: ")
+    if first and getpass(f"{title} Repeat: ") != first:
+        raise ServiceError(f"{title} and {title} Repeat differ.", "Nothing was saved.")
+    return SecretStr(first)
