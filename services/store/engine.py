@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    ProgrammingError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
@@ -21,6 +28,8 @@ from services.errors import ServiceError
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another one."""
+
+_URLS = "It looks like sqlite:////var/lib/tourmail/tourmail.sqlite or postgresql+psycopg://…"
 
 
 class Store:
@@ -79,10 +88,27 @@ def _words(error: DBAPIError) -> tuple[str, str]:
     return "The store does not answer as it should.", f"The database says: {text.splitlines()[0]}"
 
 
+def store_url(url: str) -> URL:
+    """Read the store's URL. Raises ServiceError, without the URL: it may hold a password."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise ServiceError("TOURMAIL_DATABASE_URL is not the URL of a database.", _URLS) from None
+
+
+def _make_server_engine(url: str) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    except (NoSuchModuleError, ModuleNotFoundError):
+        raise ServiceError(
+            "There is no driver for the database that TOURMAIL_DATABASE_URL names.", _URLS
+        ) from None
+
+
 def make_engine(url: str) -> Engine:
     """Return an engine with this product's settings for the store that the URL names."""
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    if store_url(url).get_backend_name() != "sqlite":
+        return _make_server_engine(url)
     _refuse_network_file_system(_sqlite_path(url))
     engine = create_engine(
         url,
@@ -95,7 +121,7 @@ def make_engine(url: str) -> Engine:
 
 
 def _sqlite_path(url: str) -> Path | None:
-    name = make_url(url).database
+    name = store_url(url).database
     return Path(name) if name and name != ":memory:" else None
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, MetaData, inspect, text
-from sqlalchemy.engine import make_url
 
 import models.account
 import models.codes
@@ -19,7 +18,7 @@ import models.work  # noqa: F401 - every table must be known to the metadata
 from models.base import Row
 from services.config import Config
 from services.errors import ServiceError
-from services.store.engine import Store, make_engine, told_in_words
+from services.store.engine import Store, make_engine, store_url, told_in_words
 from services.store.migrations import HEAD
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def _engine(url: str) -> Iterator[Engine]:
 
 def sqlite_path(url: str) -> Path | None:
     """Return the file of an SQLite store, None for other stores."""
-    parsed = make_url(url)
+    parsed = store_url(url)
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database \
         else None  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from services.errors import Cancelled, InvalidInput, ServiceError
-from tui.cli import bug, output
+from tui.cli import output
 from tui.cli.root import root
 
 DONE, FAILED, WRONG_USE, PARTLY = 0, 1, 2, 3
@@ -42,9 +42,10 @@ def _tell(error: Exception) -> int:
     if isinstance(error, ServiceError):
         output.say(str(error))
         return INTERRUPTED if isinstance(error, Cancelled) else FAILED
-    path = bug.keep(error)
-    where = f" What is known of it is in {path}." if path else ""
-    output.say(f"This is a bug in tourmail ({type(error).__name__}).{where}")
+    from tui.faults import write_fault
+
+    where = write_fault(error)
+    output.say(f"tourmail broke ({type(error).__name__}). The fault is described in {where}.")
     return FAILED
 
 

@@ -1,0 +1,65 @@
+"""Looking a store over: is the file whole, do all references hold, does every secret decrypt."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlmodel import Session, select
+
+from models.account import EmailAccountRow, SecretRow
+from services.errors import ServiceError
+from services.protocols import protocol
+from services.store.engine import Store
+from services.store.migrations import HEAD
+from services.text import count
+from services.vault import Vault
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look found."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def look_over(store: Store, vault: Vault) -> Iterator[Finding]:
+    """Yield what is found. That the store opened proves its schema and the key already."""
+    with store.read() as session:
+        yield Finding("schema", True, f"{HEAD}, the current one")
+        yield Finding("key", True, "It belongs to this store.")
+        if session.get_bind().dialect.name == "sqlite":
+            yield _whole(session)
+            yield _references(session)
+        yield from _secrets(session, vault)
+
+
+def _whole(session: Session) -> Finding:
+    """Read every page and index (SQLite's PRAGMA integrity_check)."""
+    found = [str(row[0]) for row in session.connection().execute(text("PRAGMA integrity_check"))]
+    ok = found == ["ok"]
+    return Finding("file", ok, "It is whole." if ok else "; ".join(found[:5]))
+
+
+def _references(session: Session) -> Finding:
+    found = session.connection().execute(text("PRAGMA foreign_key_check")).all()
+    tables = ", ".join(sorted({str(row[0]) for row in found}))
+    words = f"{count(len(found), 'row')} without what they refer to, in {tables}."
+    return Finding("references", not found, words if found else "Every one holds.")
+
+
+def _secrets(session: Session, vault: Vault) -> Iterator[Finding]:
+    rows = session.exec(
+        select(SecretRow, EmailAccountRow).where(SecretRow.owner == EmailAccountRow.id)
+    ).all()
+    broken = 0
+    for secret, account in rows:
+        try:
+            settings = protocol(account.protocol).settings.model_validate(account.settings)
+            vault.get(session, secret.owner, secret.kind, settings.endpoint())
+        except ServiceError as error:
+            broken += 1
+            yield Finding("secrets", False, f"{account.name}, {secret.kind}: {error.message}")
+    if not broken:
+        yield Finding("secrets", True, f"{count(len(rows), 'secret')} decrypted.")
