@@ -1,0 +1,211 @@
+"""The console: opens screens, keeps the services, and is the last door for what breaks.
+
+The first paint needs Textual alone. Services are built on a thread meanwhile, and a screen that
+needs them waits with a word (`Page.services`).
+"""
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.scrollbar import ScrollBar
+from textual.theme import Theme
+
+from services.errors import ServiceError
+from tui.door import Door
+from tui.menu import MENU, MENU_PAGE, Place, place, places
+from tui.still import NoColour, PlainBar
+from tui.widgets.glyphs import is_utf8
+
+if TYPE_CHECKING:
+    from services.bootstrap import Services
+    from services.config import Config
+
+# The terminal's own sixteen colours: few bytes, and the palette that the admin chose.
+THEME = Theme(
+    name="tourmail",
+    ansi=True,
+    primary="ansi_cyan",
+    secondary="ansi_cyan",
+    accent="ansi_cyan",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    variables={
+        "ansi-background": "ansi_black",
+        "ansi-foreground": "ansi_white",
+        "border": "ansi_cyan",
+        "border-blurred": "ansi_default",
+        "input-cursor-text-style": "reverse",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-background": "ansi_default",
+        "block-cursor-foreground": "ansi_default",
+        "block-cursor-background": "ansi_default",
+        "block-cursor-text-style": "reverse",
+    },
+)
+
+
+class Console(App[None]):
+    """The application."""
+
+    TITLE = "tourmail"
+    CSS_PATH = "console.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "Palette", priority=True),
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+    ]
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, config: "Config | None" = None) -> None:
+        """Take the configuration; the environment's by default."""
+        super().__init__()
+        from tui.palette import Jump
+
+        self.config = config
+        self.door = Door()
+        self.bugs = 0
+        """How many faults of ours were met; the exit code says so."""
+        self._services: asyncio.Future[Services] | None = None
+        self.animation_level = "none"
+        self.COMMANDS = {Jump}  # type: ignore[misc]
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        if self.no_color:
+            self._filters: list[LineFilter] = [NoColour()]
+        ScrollBar.renderer = PlainBar
+        self.set_class(not is_utf8(os.environ), "-ascii")
+
+    # ------------------------------------------------------------------ start
+
+    def on_mount(self) -> None:
+        """Show Home, and build the services once it stands."""
+        home = place((MENU.title,)).page()
+        self.push_screen(home)
+        self.call_after_refresh(self.open_services)
+
+    def open_services(self) -> None:
+        """Build the services on a thread."""
+        self._services = asyncio.ensure_future(self.door(self._build))
+        self._services.add_done_callback(lambda future: future.cancelled() or future.exception())
+
+    def _build(self) -> "Services":
+        from services.bootstrap import build
+
+        return build(self.config)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the services stand."""
+        return self._services is not None and self._services.done()
+
+    async def ready(self) -> "Services":
+        """Return the services, waiting for them. Raises ServiceError where they do not open."""
+        while self._services is None:
+            await asyncio.sleep(0.01)
+        return await asyncio.shield(self._services)
+
+    # ------------------------------------------------------------------ navigation
+
+    @property
+    def services(self) -> "Services":
+        """The services, for pages that were opened with them."""
+        assert self._services is not None
+        return self._services.result()
+
+    def open(self, target: Place) -> None:
+        """Open a screen on top of the present one, once what it needs stands."""
+        self.run_worker(self._open(target), group="open", exclusive=True, exit_on_error=False)
+
+    async def _open(self, target: Place) -> bool:
+        from tui.widgets.page import Page
+
+        page = self.screen
+        if target.entry.screen != MENU_PAGE and isinstance(page, Page):
+            try:
+                await page.services()
+            except ServiceError as error:
+                page.refuse(error)
+                return False
+        await self.push_screen(target.page())
+        return True
+
+    async def jump(self, target: Place) -> bool:
+        """Go to a screen from anywhere; False where unsaved input holds the admin back."""
+        if not await self.leave_pages():
+            return False
+        chain = [p for p in places() if target.path[: len(p.path)] == p.path and p.entry.screen]
+        for step in chain[1:]:
+            if not await self._open(step):
+                return False
+        return True
+
+    async def leave_pages(self) -> bool:
+        """Close every page but Home, asking where something was typed."""
+        from tui.widgets.form_page import FormPage
+
+        for screen in reversed(self.screen_stack[2:]):
+            if isinstance(screen, FormPage) and not await screen.may_leave():
+                return False
+            await self.pop_screen()
+        return True
+
+    def action_command_palette(self) -> None:
+        """Open the palette, from a page only."""
+        from tui.widgets.page import Page
+
+        if isinstance(self.screen, Page):
+            super().action_command_palette()
+
+    async def action_quit(self) -> None:
+        """Leave; unsaved input is asked about first, and a save under way is finished."""
+        self.run_worker(self._quit(), group="quit", exclusive=True, exit_on_error=False)
+
+    async def _quit(self) -> None:
+        from tui.widgets.form_page import FormPage
+
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, FormPage) and not await screen.may_leave():
+                return
+        for _ in range(100):
+            if self.door.busy == 0:
+                break
+            await asyncio.sleep(0.02)
+        self.exit()
+
+    # ------------------------------------------------------------------ faults
+
+    def report_bug(self, error: BaseException) -> None:
+        """Describe a fault of ours in the log, and say so; what it worked on is left out."""
+        from tui.faults import write_fault
+        from tui.widgets.dialogs import BugDialog
+
+        self.bugs += 1
+        where = write_fault(error)
+        self.push_screen(BugDialog(type(error).__name__, where))
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual would print every local variable, secrets among them.
+        from tui.faults import write_fault
+
+        self.bugs += 1
+        where = write_fault(error)
+        self.exit(
+            return_code=1,
+            message=f"tourmail broke ({type(error).__name__}). The fault is described in {where}.",
+        )
+
+
+def run_console(config: "Config | None" = None) -> int:
+    """Run the console and return the exit code: 0, or 1 where it broke."""
+    console = Console(config)
+    console.run()
+    return console.return_code or (1 if console.bugs else 0)

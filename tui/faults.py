@@ -1,0 +1,41 @@
+"""Describing our own faults without what they were working on."""
+
+import os
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def write_fault(error: BaseException) -> str:
+    """Append a fault's kind and its way through the code to the log; return where that is.
+
+    Neither local variables nor the exception's own words are written: both may hold a secret or
+    foreign text.
+    """
+    lines = [f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z {_kinds(error)}"]
+    for frame in traceback.extract_tb(error.__traceback__):
+        lines.append(f"  {frame.filename}:{frame.lineno} {frame.name}: {frame.line}")
+    path = _log_path()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8", errors="replace") as log:
+            log.write("\n".join(lines) + "\n")
+    except OSError as refused:
+        return f"nowhere: {path} cannot be written ({refused.strerror})"
+    return str(path)
+
+
+def _kinds(error: BaseException) -> str:
+    causes = []
+    found: BaseException | None = error
+    while found is not None:
+        causes.append(type(found).__name__)
+        found = found.__cause__ or found.__context__
+    return " from ".join(causes)
+
+
+def _log_path() -> Path:
+    from platformdirs import user_log_path
+
+    return user_log_path("tourmail") / "console.log"

@@ -1,0 +1,93 @@
+"""What Ctrl+P finds: screens, accounts by name, and the actions of the present screen."""
+
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.command import DiscoveryHit, Hit, Provider
+from textual.content import Content
+
+from services.errors import ServiceError
+from services.text import plain
+from tui.menu import Place, places
+from tui.widgets.chrome import key_name
+from tui.widgets.glyphs import glyphs
+
+if TYPE_CHECKING:
+    from tui.app import Console
+
+Command = tuple[str, str, Callable[[], Any]]
+"""What is searched and shown, what it does, and the doing."""
+
+
+class Jump(Provider):
+    """Everything that Ctrl+P offers."""
+
+    @property
+    def console(self) -> "Console":
+        """The application."""
+        return cast("Console", self.app)
+
+    async def startup(self) -> None:
+        """Collect the commands; accounts only where the store is open already."""
+        self._commands = [*self._screens(), *self._actions(), *await self._accounts()]
+
+    def _screens(self) -> list[Command]:
+        return [
+            (f" {glyphs().then} ".join(p.path[1:] or p.path), "Screen", partial(self._go, p))
+            for p in places()
+            if p.entry.screen
+        ]
+
+    def _go(self, target: Place) -> None:
+        self.console.run_worker(self.console.jump(target), exit_on_error=False)
+
+    def _actions(self) -> list[Command]:
+        found: dict[str, Command] = {}
+        for key, entry in self.screen.active_bindings.items():
+            words = entry.binding.description
+            if words and entry.enabled and not entry.binding.system:
+                run = partial(self.app.run_action, entry.binding.action, entry.node)
+                found.setdefault(words, (words, f"Action ({key_name(key)})", run))
+        return list(found.values())
+
+    async def _accounts(self) -> list[Command]:
+        if not self.console.is_ready:
+            return []
+        try:
+            services = await self.console.ready()
+            lines = await self.console.door(services.accounts.list)
+        except ServiceError:  # the screens say so; the palette offers the rest
+            return []
+        return [
+            (plain(line.name), f"Account ({line.protocol_title})", partial(self._open, line.name))
+            for line in lines
+        ]
+
+    def _open(self, name: str) -> None:
+        self.console.run_worker(self._open_account(name), exit_on_error=False)
+
+    async def _open_account(self, name: str) -> None:
+        from tui.screens.email_account_list import Accounts
+
+        target = next(p for p in places() if p.entry.screen.endswith(":Accounts"))
+        if await self.console.jump(target) and isinstance(self.console.screen, Accounts):
+            self.console.screen.open_account(name)
+
+    async def discover(self) -> AsyncIterator[DiscoveryHit]:
+        """Offer everything while nothing is typed."""
+        for name, help_text, run in self._commands:
+            yield DiscoveryHit(_shown(name), run, name, help_text)
+
+    async def search(self, query: str) -> AsyncIterator[Hit]:
+        """Offer what matches."""
+        matcher = self.matcher(query)
+        for name, help_text, run in self._commands:
+            score = matcher.match(name)
+            if score > 0:
+                yield Hit(score, matcher.highlight(name), run, name, help_text)
+
+
+def _shown(name: str) -> Content:
+    """Return a name that is no markup."""
+    return Content(name)

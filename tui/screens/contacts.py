@@ -1,0 +1,166 @@
+"""Agents and suppliers: one list and one form, with their contacts in a list inside it."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from models.contacts import PartyForm
+from services.contacts import Party, PartyLine
+from services.paging import Page as Rows
+from services.text import count
+from tui.widgets.boxes import RowsEditor
+from tui.widgets.choices import fetch_choices
+from tui.widgets.dialogs import SectionDialog
+from tui.widgets.field_spec import Choices
+from tui.widgets.form_page import FormPage, entry_errors
+from tui.widgets.list_page import ListPage, Saved
+from tui.widgets.record_list import Column, RecordList
+from tui.widgets.settings_form import SettingsForm, no_choices
+
+if TYPE_CHECKING:
+    from services.bootstrap import Services
+
+NOUNS = {"agent": ("agent", "agents"), "supplier": ("supplier", "suppliers")}
+
+
+class Parties(ListPage):
+    """The agents, or the suppliers; the menu's argument says which."""
+
+    HELP = """Import keeps the mail of contacts whose Contact Type is ticked in the Email Account.
+    The filter looks into codes, names and email addresses. Many contacts at once are loaded by
+    the command tourmail contact load."""
+
+    def columns(self) -> Sequence[Column]:
+        """Return code, name and the number of contacts."""
+        return [
+            Column("Code", 8, lambda row: row.code),
+            Column("Name", 0, lambda row: row.name),
+            Column("Contacts", 8, lambda row: f"{row.contacts:,}", right=True),
+        ]
+
+    def fetch(self, services: "Services", text: str, after: str | None, limit: int) -> Rows[Any]:
+        """Return a page of those that contain the text."""
+        return services.contacts.list(self.argument, text, after, limit)
+
+    def key(self, row: PartyLine) -> Hashable:
+        """Tell them apart by their code."""
+        return row.code
+
+    def form(self, row: PartyLine | None) -> "PartyPage":
+        """Return the form of one."""
+        code = row.code if row else None
+        return PartyPage((*self.path, code or "Insert"), self.argument, code)
+
+    def question(self, services: "Services", row: PartyLine) -> str:
+        """Name what goes with it."""
+        also = f" and {count(row.contacts, 'contact')}" if row.contacts else ""
+        return f"Delete the {self.argument} {row.code} {row.name}{also}? Mail that came stays."
+
+    def delete(self, services: "Services", row: PartyLine) -> None:
+        """Delete it with its contacts."""
+        services.contacts.delete(self.argument, row.code)
+
+    def on_record_list_loaded(self, event: RecordList.Loaded) -> None:
+        """Say how many there are; where not all are read, the store counts them."""
+        if event.complete:
+            self.state = count(event.count, *NOUNS[self.argument])
+        else:
+            self.start(self._count(self.list.filter_text), group="count")
+        self.refresh_bindings()
+
+    async def _count(self, text: str) -> None:
+        services = await self.services()
+        number = await self.ask(lambda: services.contacts.count(self.argument, text))
+        self.state = count(number, *NOUNS[self.argument])
+
+
+class PartyPage(FormPage[Saved | None]):
+    """One agent or supplier with its contacts."""
+
+    HELP = """Ctrl+S saves the record together with its contacts. Down from Name leads into the
+    contacts: n inserts one, Enter edits and d deletes the one under the cursor."""
+    DEFAULT_CSS = """
+    PartyPage #form { padding: 0 1; }
+    """
+
+    def __init__(self, path: tuple[str, ...], argument: str, code: str | None) -> None:
+        """Take the code, None for a new one."""
+        super().__init__(path, argument)
+        self.code = code
+        self.party: Party | None = None
+        self._form: SettingsForm | None = None
+        self._choices: Choices = no_choices
+
+    def body(self) -> Iterable[Widget]:
+        """Return the place where the form will stand."""
+        yield Vertical(id="form")
+
+    def forms(self) -> Sequence[SettingsForm]:
+        """Return the one form."""
+        return [self._form] if self._form else []
+
+    def on_mount(self) -> None:
+        """Fetch the record and the contact types."""
+        self.start(self._open())
+
+    async def _open(self) -> None:
+        services, code = await self.services(), self.code
+        self._choices = await self.ask(lambda: fetch_choices(services, PartyForm))
+        form = SettingsForm(PartyForm, choices=self._choices)
+        if code is not None:
+            self.party = await self.ask(lambda: services.contacts.get(self.argument, code))
+            form.load(self.party.form)
+            form.fix("code")
+        await self.query_one("#form").mount(form)
+        self._form = form
+        form.focus_field("name" if code else "code")
+
+    async def save(self) -> None:
+        """Save, then clear for the next or return to the list."""
+        services, form, seen = await self.services(), self.forms()[0], self.party
+        raw, version = form.raw(), seen.version if seen else None
+        saved = await self.ask(
+            lambda: services.contacts.save(self.argument, raw, self.code, version)
+        )
+        words = f"{saved.form.code} is saved."
+        if seen is not None:
+            self.dismiss((saved.form.code, words))
+            return
+        form.load({})
+        form.focus_field("code")
+        self.show_state()
+        self.call_after_refresh(self.say, "done", f"{words} Ready for the next one.")
+
+    # ------------------------------------------------------------------ contacts
+
+    def entry_form(self, editor: RowsEditor) -> SettingsForm:
+        """Return the form of one contact."""
+        return SettingsForm(editor.section, choices=self._choices)
+
+    def wrong(self, errors: Mapping[str, str]) -> None:
+        """Open the first contact that is wrong at its field, unless another field is wrong too."""
+        super().wrong(errors)
+        path = next(iter(errors)).split(".")
+        if len(path) == 3 and path[0] == "contacts":
+            self.start(self._mend(int(path[1]), {path[2]: errors[".".join(path)]}))
+
+    async def _mend(self, index: int, said: Mapping[str, str]) -> None:
+        editor = self.forms()[0].editors["contacts"]
+        if not isinstance(editor, RowsEditor) or index >= len(editor.rows):
+            return
+        editor.lines.cursor = index
+        inner = self.entry_form(editor)
+        inner.load(editor.rows[index])
+        inner.show_errors(said)
+        found = await self.dialog(
+            SectionDialog(
+                editor.spec.title,
+                inner,
+                check=lambda raw: entry_errors(editor, index, raw),
+                focus=next(iter(said)),
+            )
+        )
+        if found is not None:
+            editor.put(index, found)

@@ -1,0 +1,97 @@
+"""The email accounts: list, insert, open, delete."""
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from services.account_list import AccountLine
+from services.paging import Page as Rows
+from services.text import clock
+from tui.screens.email_account import AccountForm
+from tui.widgets.chrome import MessageLine, Notice
+from tui.widgets.glyphs import glyphs
+from tui.widgets.list_page import ListPage
+from tui.widgets.record_list import Column, RecordList, whole
+
+if TYPE_CHECKING:
+    from services.bootstrap import Services
+
+
+class Accounts(ListPage):
+    """Every email account."""
+
+    HELP = """Email accounts are what tourmail sends from and imports replies from. One of them,
+    the System Email Account, sends for all. Deleting one leaves its mail where it is."""
+    NOUN: ClassVar[tuple[str, str]] = ("account", "accounts")
+    EMPTY: ClassVar[str] = "No accounts yet: press n to insert the first one."
+
+    def columns(self) -> Sequence[Column]:
+        """Return what the manual's list shows, and how the last run went."""
+        return [
+            Column("Name", 15, lambda row: row.name, sort=lambda row: row.name.casefold()),
+            Column("Description", 0, lambda row: row.description, sort=_description),
+            Column("Protocol", 10, lambda row: row.protocol_title, sort=_protocol),
+            Column("System", 6, lambda row: _tick(row.is_system), sort=lambda r: not r.is_system),
+            Column("Import", 6, lambda row: _tick(row.imports), sort=lambda row: not row.imports),
+            Column("Last", 16, self._last, sort=lambda row: str(row.last_at or "")),
+        ]
+
+    def _last(self, row: AccountLine) -> tuple[str, str]:
+        when = clock(row.last_at, self.console.services.now().astimezone())
+        tone = "bad" if row.last_ok is False else "warn" if row.warning else ""
+        when = when.removeprefix("today ")
+        words = f"{when} {row.last}".strip()
+        return (f"{glyphs().bad} {words}" if tone else words), tone
+
+    def fetch(self, services: "Services", text: str, after: str | None, limit: int) -> Rows[Any]:
+        """Return the accounts that contain the text."""
+        return whole(services.accounts.list(text))
+
+    def key(self, row: AccountLine) -> Hashable:
+        """Tell accounts apart by their id."""
+        return row.id
+
+    def words(self, row: AccountLine) -> str:
+        """Return an account's name."""
+        return row.name
+
+    def form(self, row: AccountLine | None) -> AccountForm:
+        """Return the form of an account."""
+        return AccountForm((*self.path, row.name if row else "Insert"), of=row.id if row else None)
+
+    def open_account(self, name: str) -> None:
+        """Open an account by its name, as the palette does."""
+        self.start(self._open_account(name))
+
+    async def _open_account(self, name: str) -> None:
+        services = await self.services()
+        found = await self.ask(lambda: services.accounts.get(name))
+        self.list.select(found.id)
+        await self._visit(AccountForm((*self.path, found.name), of=found.id))
+
+    def question(self, services: "Services", row: AccountLine) -> str:
+        """Name what goes with the account."""
+        return services.accounts.deletion(row.id)
+
+    def delete(self, services: "Services", row: AccountLine) -> None:
+        """Delete the account."""
+        services.accounts.delete(row.id)
+
+    def on_record_list_moved(self, event: RecordList.Moved) -> None:
+        """Say what will soon need somebody."""
+        line = self.query_one(MessageLine)
+        if event.row is not None and event.row.warning:
+            line.show(Notice("warning", f"{event.row.name}: {event.row.warning}"))
+        elif not line.flashing:
+            line.show(Notice("help", event.row.description if event.row else ""))
+
+
+def _tick(yes: bool) -> str:
+    return f"  {glyphs().yes}" if yes else ""
+
+
+def _description(row: AccountLine) -> str:
+    return row.description.casefold()
+
+
+def _protocol(row: AccountLine) -> str:
+    return row.protocol_title

@@ -1,0 +1,285 @@
+"""The two kinds of editor that are lists in boxes of their own: tick lists, and lists of sections.
+
+They scroll inside their box, so a form with them keeps its height. Arrows stay inside; Tab leaves.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from models.fields import Section
+from tui.widgets.controls import step_to_letter
+from tui.widgets.field_editor import FieldEditor
+from tui.widgets.field_spec import FieldSpec, specs
+from tui.widgets.glyphs import glyphs
+from tui.widgets.lines import LineView, Part, column
+
+
+class Heading(Widget):
+    """A section's title with a rule to the end of the line, and a state at its right."""
+
+    DEFAULT_CSS = """
+    Heading { height: 1; width: 100%; color: $primary; }
+    Heading.-wrong { color: $error; text-style: bold; }
+    """
+
+    state: reactive[str] = reactive("")
+
+    def __init__(self, title: str, *, id: str | None = None) -> None:
+        """Take the title."""
+        super().__init__(id=id)
+        self.title = title
+
+    def render(self) -> Text:
+        """Draw title, rule and state."""
+        mark = glyphs().rule
+        tail = f" {self.state} {mark}" if self.state else ""
+        wrong = f" {glyphs().wrong}" if self.has_class("-wrong") else ""
+        head = f"{self.title}{wrong} "
+        room = max(self.size.width - len(head) - len(tail), 0)
+        text = Text(head, style="bold", end="", no_wrap=True)
+        return text.append(mark * room + tail, "not bold dim")
+
+
+class BoxEditor(FieldEditor):
+    """What the two box editors share."""
+
+    DEFAULT_CSS = """
+    BoxEditor { layout: vertical; height: 1fr; min-height: 3; width: 1fr; }
+    BoxEditor > LineView { height: 1fr; }
+    """
+
+    def __init__(self, spec: FieldSpec) -> None:
+        """Take the field that is edited."""
+        super().__init__(spec)
+        self.heading = Heading(spec.title)
+
+    def watch_error(self) -> None:
+        """Mark the heading."""
+        self.heading.set_class(bool(self.error), "-wrong")
+
+    def remark_on(self, text: str) -> None:
+        """Say something at the heading's end."""
+        self.heading.state = text
+
+
+class TickLines(LineView):
+    """The lines of a tick list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "tick", "Tick"),
+        Binding("enter", "screen.walk(1)", show=False),
+    ]
+
+    def __init__(self, box: "TickListEditor") -> None:
+        """Take the editor whose options these are."""
+        super().__init__()
+        self.box = box
+
+    def count(self) -> int:
+        """Return how many options there are."""
+        return len(self.box.options)
+
+    def draw(self, index: int, width: int) -> Sequence[Part]:
+        """Draw box and label."""
+        value, label = self.box.options[index]
+        mark = glyphs().ticked if value in self.box.ticked else glyphs().unticked
+        return [(column(f"{mark} {label}", width, gap=0), "")]
+
+    def draw_empty(self) -> str:
+        """Say where entries come from."""
+        return "None are set up yet."
+
+    def action_tick(self) -> None:
+        """Tick or untick the line."""
+        if self.count():
+            self.box.toggle(self.box.options[self.cursor][0])
+            self.refresh()
+
+    def on_key(self, event: events.Key) -> None:
+        """A first letter goes to its line."""
+        options = self.box.options
+        values = [value for value, _label in options]
+        if options:
+            step_to_letter(self, event, options, values[self.cursor], self._go)
+
+    def _go(self, value: str) -> None:
+        self.cursor = [entry for entry, _label in self.box.options].index(value)
+
+    def on_click(self, event: events.Click) -> None:
+        """Tick by mouse."""
+        super().on_click(event)
+        if event.y + self.scroll_offset.y < self.count():
+            self.action_tick()
+
+
+class TickListEditor(BoxEditor):
+    """Several of a code table's records, ticked in a list."""
+
+    def __init__(self, spec: FieldSpec, options: Sequence[tuple[str, str]]) -> None:
+        """Take the options."""
+        super().__init__(spec)
+        self.options = list(options)
+        self.ticked: set[str] = set()
+        self.lines = TickLines(self)
+
+    def compose(self) -> ComposeResult:
+        """Put the heading above the box."""
+        yield self.heading
+        yield self.lines
+
+    def offer(self, options: Sequence[tuple[str, str]]) -> None:
+        """Take other options."""
+        self.options = list(options)
+        self._show()
+
+    @property
+    def target(self) -> Widget:
+        """The lines."""
+        return self.lines
+
+    @property
+    def value(self) -> tuple[str, ...]:
+        """The ticked values, in the order of the list."""
+        known = [value for value, _label in self.options if value in self.ticked]
+        return (*known, *sorted(self.ticked - set(known)))
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.ticked = set(value or ())
+        self._show()
+
+    def toggle(self, value: str) -> None:
+        """Tick or untick as the admin does."""
+        self.ticked ^= {value}
+        self._show()
+        self.tell()
+
+    def _show(self) -> None:
+        self.heading.state = f"{len(self.ticked)} of {len(self.options)}" if self.options else ""
+        if self.lines.is_attached:
+            self.lines.renew()
+
+
+class RowLines(LineView):
+    """The lines of a list of sections."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n,insert", "insert", "Insert"),
+        Binding("enter", "edit", "Edit"),
+        Binding("d,delete", "delete", "Delete"),
+    ]
+
+    def __init__(self, box: "RowsEditor") -> None:
+        """Take the editor whose entries these are."""
+        super().__init__()
+        self.box = box
+
+    def count(self) -> int:
+        """Return how many entries there are."""
+        return len(self.box.rows)
+
+    def draw(self, index: int, width: int) -> Sequence[Part]:
+        """Draw an entry's fields side by side, and whether it is saved."""
+        row = self.box.rows[index]
+        share = max((width - 16) // max(len(row), 1), 8)
+        mark = f"{glyphs().cursor} " if index == self.cursor else "  "
+        parts: list[Part] = [(mark, "")]
+        parts += [(column(value or "", share - 2), "") for value in row.values()]
+        if row not in self.box.saved:
+            parts.append(("not saved yet", "warn"))
+        return parts
+
+    def draw_empty(self) -> str:
+        """Say how to enter one."""
+        return "None: press n to insert."
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to edit and delete only what is there."""
+        return bool(self.box.rows) if action == "delete" else True
+
+    def action_insert(self) -> None:
+        """Enter one."""
+        self.box.post_message(RowsEditor.Wanted(self.box, None))
+
+    def action_edit(self) -> None:
+        """Edit the chosen one; where there is none Enter walks on."""
+        if self.box.rows:
+            self.box.post_message(RowsEditor.Wanted(self.box, self.cursor))
+        else:
+            self.screen.focus_next()
+
+    def action_open(self) -> None:
+        """Edit by mouse."""
+        self.action_edit()
+
+    def action_delete(self) -> None:
+        """Take the chosen one off the list; nothing is lost before Save."""
+        if self.box.rows:
+            self.box.put(self.cursor, None)
+
+
+class RowsEditor(BoxEditor):
+    """A list of sections; the page opens the modal when `Wanted` is posted, and calls `put`."""
+
+    class Wanted(Message):
+        """The admin wants to enter an entry (`index` None) or to edit one."""
+
+        def __init__(self, editor: "RowsEditor", index: int | None) -> None:
+            """Take the editor and which entry."""
+            super().__init__()
+            self.editor, self.index = editor, index
+
+    def __init__(self, spec: FieldSpec, section: type[Section]) -> None:
+        """Take what one entry is."""
+        super().__init__(spec)
+        self.section = section
+        self.rows: list[dict[str, Any]] = []
+        self.saved: list[dict[str, Any]] = []
+        """The entries as they are stored, to tell which are not yet."""
+        self.lines = RowLines(self)
+
+    def compose(self) -> ComposeResult:
+        """Put the heading above the box."""
+        yield self.heading
+        yield self.lines
+
+    @property
+    def target(self) -> Widget:
+        """The lines."""
+        return self.lines
+
+    @property
+    def value(self) -> tuple[dict[str, Any], ...]:
+        """The entries' raw values."""
+        return tuple(self.rows)
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.rows = [self._raw(entry) for entry in value or ()]
+        if self.lines.is_attached:
+            self.lines.renew()
+
+    def _raw(self, entry: Section | Mapping[str, Any]) -> dict[str, Any]:
+        values = entry.model_dump() if isinstance(entry, Section) else dict(entry)
+        return {name: values.get(name) for name in specs(self.section)}
+
+    def put(self, index: int | None, entry: Section | Mapping[str, Any] | None) -> None:
+        """Add an entry, replace one, or with None take one off, as the admin does."""
+        rows = list(self.rows)
+        if index is None and entry is not None:
+            rows.append(self._raw(entry))
+        elif index is not None:
+            rows[index : index + 1] = [self._raw(entry)] if entry is not None else []
+        self.rows = rows
+        self.lines.renew()
+        if index is None:
+            self.lines.cursor = len(rows) - 1
+        self.tell()

@@ -1,0 +1,332 @@
+"""A list of records: columns, filter line, paging from the store, cursor kept across reloads.
+
+    RecordList(
+        [Column("Name", 14, lambda line: line.name), Column("Rows", 6, ..., right=True)],
+        fetch=lambda text, after, limit: services.x.list(text, after, limit),   # -> Page
+        key=lambda line: line.id,
+        empty="No accounts yet: press n to insert the first one.",
+    )
+
+`fetch` runs on a thread (through the app's door) and is given the filter text. It returns a `Page`;
+a service that returns everything is wrapped by `whole(rows)`. A million rows cost what is seen:
+pages far from the cursor are let go and fetched again by their keyset token.
+
+* `column.cell(row)` returns text, or `(text, tone)` with a tone of `tui.widgets.lines`; foreign
+  text needs no care. One column may have width 0: it takes what is left.
+* `reload()` fetches again and keeps the cursor on its record; `select(key)` moves it.
+* `current` is the chosen record or None; `marked` the keys ticked with Space (`marks=True`).
+* Messages: `Opened(row)` by Enter, `Moved(row)`, `Loaded(count, complete)`.
+* Keys inside: arrows, PgUp/PgDn, Home/End, Enter, `/` filter, `s` sort (lists of one page only).
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from services.errors import ServiceError
+from services.paging import Page
+from tui.door import Door
+from tui.widgets.controls import TextInput
+from tui.widgets.glyphs import glyphs
+from tui.widgets.lines import LineView, Part, column
+from tui.widgets.record_window import Window
+
+LIMIT = 100
+"""Rows fetched at once: a few screenfuls."""
+
+Fetch = Callable[[str, str | None, int], Page[Any]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its title, its width in cells (0: the rest), and what it shows of a row."""
+
+    title: str
+    width: int
+    cell: Callable[[Any], str | Part]
+    right: bool = False
+    sort: Callable[[Any], Any] | None = None
+    """Makes the column sortable: the value to sort a row by."""
+
+
+def whole(rows: Sequence[Any]) -> Page[Any]:
+    """Return a complete list as the one page that it is."""
+    return Page(list(rows), None)
+
+
+class Records(LineView):
+    """The rows themselves; `RecordList` puts the filter above them."""
+
+    HEADERS = 1
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "mark", "Mark", show=False)]
+
+    def __init__(self, owner: "RecordList") -> None:
+        """Take the list whose columns and rows are shown."""
+        super().__init__()
+        self.owner = owner
+
+    def count(self) -> int:
+        """Return how many rows are known."""
+        return self.owner.window.count()
+
+    def draw(self, index: int, width: int) -> Sequence[Part]:
+        """Draw a row, or a placeholder where its page is on the way."""
+        row = self.owner.window.row(index)
+        if row is None:
+            self.owner.call_next(self.owner.need, index, index)
+            return [(f"  {glyphs().ellipsis}", "dim")]
+        mark = glyphs().cursor if index == self.cursor else " "
+        ticked = glyphs().yes if self.owner.key(row) in self.owner.marked else " "
+        parts: list[Part] = [(f" {mark}{ticked}", "")]
+        for entry, room in self.owner.widths(width):
+            found = entry.cell(row)
+            text, tone = found if isinstance(found, tuple) else (found, "")
+            parts.append((column(text, room, right=entry.right), tone))
+        return parts
+
+    def draw_header(self, width: int) -> Sequence[Part]:
+        """Draw the titles; the one that is sorted by carries an arrow."""
+        parts: list[Part] = [("   ", "")]
+        for entry, room in self.owner.widths(width):
+            title = f"{entry.title}{self.owner.arrow(entry)}"
+            parts.append((column(title, room, right=entry.right), "dim"))
+        return parts
+
+    def draw_empty(self) -> str:
+        """Say what to do next, or that the rows are on their way."""
+        return self.owner.nothing()
+
+    def action_mark(self) -> None:
+        """Tick the row, and go on to the next one."""
+        self.owner.mark(self.cursor)
+
+
+class RecordList(Vertical):
+    """See the top of this file."""
+
+    DEFAULT_CSS = """
+    RecordList { height: 1fr; }
+    RecordList > #filter { width: 100%; margin: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter"),
+        Binding("s", "sort", "Sort", show=False),
+    ]
+
+    @dataclass
+    class Opened(Message):
+        """A record was opened."""
+
+        list: "RecordList"
+        row: Any
+
+    @dataclass
+    class Moved(Message):
+        """The cursor went to another record, or the rows changed under it."""
+
+        list: "RecordList"
+        row: Any
+
+    @dataclass
+    class Loaded(Message):
+        """Rows have come."""
+
+        list: "RecordList"
+        count: int
+        complete: bool
+
+    @dataclass
+    class Failed(Message):
+        """The rows could not be fetched."""
+
+        list: "RecordList"
+        error: Exception
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        fetch: Fetch,
+        key: Callable[[Any], Hashable],
+        *,
+        empty: str,
+        marks: bool = False,
+        id: str | None = None,
+    ) -> None:
+        """Take what to show, where it comes from, and what to say where there is nothing."""
+        super().__init__(id=id)
+        self.columns, self.fetch, self.key = list(columns), fetch, key
+        self.empty, self.marks = empty, marks
+        self.window: Window[Any] = Window()
+        self.marked: set[Hashable] = set()
+        self._sorted: tuple[int, bool] | None = None
+        self._under_way: set[int] = set()
+        self._turn = 0
+        self._loaded = False
+        self._wish: Hashable | None = None
+
+    def compose(self) -> ComposeResult:
+        """Put the filter line above the rows."""
+        yield TextInput(placeholder="/", id="filter")
+        yield Records(self)
+
+    @property
+    def records(self) -> Records:
+        """The rows' view, which has the focus."""
+        return self.query_one(Records)
+
+    @property
+    def filter_text(self) -> str:
+        """What the rows are filtered by."""
+        return self.query_one("#filter", TextInput).value.strip()
+
+    @property
+    def current(self) -> Any | None:
+        """The record under the cursor, None where there is none."""
+        return self.window.row(self.records.cursor) if self.window.count() else None
+
+    # ------------------------------------------------------------------ rows
+
+    def reload(self) -> None:
+        """Fetch anew; the cursor stays on its record, or at its height where that is gone."""
+        current = self.current
+        self._wish = self.key(current) if current is not None and not self._wish else self._wish
+        self._renew()
+
+    def select(self, key: Hashable) -> None:
+        """Put the cursor on a record, now or as soon as it has come."""
+        self._wish = key
+        self._find_wish()
+
+    def _renew(self) -> None:
+        self._turn += 1
+        self.window, self._under_way = Window(), set()
+        self.need(0, max(self.records.size.height, 1))
+
+    def need(self, first: int, last: int) -> None:
+        """Fetch the pages that the rows from `first` to `last` stand on."""
+        for number in self.window.wanted(first, last):
+            if number not in self._under_way:
+                self._under_way.add(number)
+                self.run_worker(self._load(number, self._turn), exit_on_error=False)
+
+    async def _load(self, number: int, turn: int) -> None:
+        door: Door = self.app.door  # type: ignore[attr-defined]
+        text, after = self.filter_text, self.window.slots[number].after
+        try:
+            page = await door(lambda: self.fetch(text, after, LIMIT))
+        except ServiceError as error:
+            self.post_message(self.Failed(self, error))
+            return
+        except Exception as error:  # noqa: BLE001 - a bug of a service: the page's last door
+            self.post_message(self.Failed(self, error))
+            return
+        if turn == self._turn and self.is_attached:
+            self._take(number, page)
+
+    def _take(self, number: int, page: Page[Any]) -> None:
+        self._under_way.discard(number)
+        self.window.arrived(number, page)
+        self._loaded = True
+        self._apply_sort()
+        self.window.trim(self.records.cursor)
+        self._find_wish()
+        self.records.renew()
+        self.post_message(self.Loaded(self, self.window.count(), self.window.complete))
+        self.post_message(self.Moved(self, self.current))
+
+    def _find_wish(self) -> None:
+        if self._wish is None:
+            return
+        index = self.window.find(lambda row: self.key(row) == self._wish)
+        if index is not None:
+            self._wish = None
+            self.records.cursor = index
+        elif self.window.count():
+            self._wish = None
+
+    @on(LineView.Moved)
+    def _moved(self, event: LineView.Moved) -> None:
+        event.stop()
+        height = max(self.records.size.height, 1)
+        self.need(max(event.index - height, 0), event.index + height)
+        self.post_message(self.Moved(self, self.current))
+
+    @on(LineView.Opened)
+    def _opened(self, event: LineView.Opened) -> None:
+        event.stop()
+        if self.current is not None:
+            self.post_message(self.Opened(self, self.current))
+
+    # ------------------------------------------------------------------ drawing
+
+    def widths(self, width: int) -> list[tuple[Column, int]]:
+        """Share the width out: fixed columns first, the rest to the one of width 0."""
+        fixed = sum(entry.width + 1 for entry in self.columns if entry.width) + 3
+        rest = max(width - fixed, 8)
+        return [(entry, entry.width or rest) for entry in self.columns]
+
+    def nothing(self) -> str:
+        """Return what stands in the place of rows."""
+        if not self._loaded or self._under_way:
+            return "Loading" + glyphs().ellipsis
+        if self.filter_text:
+            return "Nothing contains that. Esc in the filter clears it."
+        return self.empty
+
+    # ------------------------------------------------------------------ filter, sort, marks
+
+    def action_filter(self) -> None:
+        """Start the filter."""
+        self.query_one("#filter").focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._loaded:
+            self.reload()
+
+    def on_key(self, event: Any) -> None:
+        """Leave the filter: Enter, Down to the rows, Esc clears it first."""
+        box = self.query_one("#filter", TextInput)
+        if not box.has_focus or event.key not in ("enter", "down", "tab", "escape"):
+            return
+        event.stop()
+        event.prevent_default()
+        if event.key == "escape":
+            box.value = ""
+        self.records.focus()
+
+    def arrow(self, entry: Column) -> str:
+        """Return the sort's arrow for a column, nothing for the others."""
+        if self._sorted is None or self.columns[self._sorted[0]] is not entry:
+            return ""
+        return " " + (glyphs().falling if self._sorted[1] else glyphs().rising)
+
+    def action_sort(self) -> None:
+        """Sort by the next column, each upwards then downwards, then as the store gives them."""
+        orders = [(i, down) for i, c in enumerate(self.columns) if c.sort for down in (False, True)]
+        if not orders or not self.window.complete or len(self.window.slots) > 1:
+            return
+        place = orders.index(self._sorted) + 1 if self._sorted in orders else 0
+        self._sorted = orders[place] if place < len(orders) else None
+        self.reload()
+
+    def _apply_sort(self) -> None:
+        key = self.columns[self._sorted[0]].sort if self._sorted else None
+        if self._sorted and key:
+            self.window.sort(key, reverse=self._sorted[1])
+
+    def mark(self, index: int) -> None:
+        """Tick or untick a record, where marks are wanted."""
+        row = self.window.row(index)
+        if self.marks and row is not None:
+            self.marked ^= {self.key(row)}
+            self.records.renew()
+            self.records.action_move(1)
