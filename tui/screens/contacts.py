@@ -64,6 +64,7 @@ class Parties(ListPage):
 
     def on_record_list_loaded(self, event: RecordList.Loaded) -> None:
         """Say how many there are; where not all are read, the store counts them."""
+        event.prevent_default()
         if event.complete:
             self.state = count(event.count, *NOUNS[self.argument])
         else:

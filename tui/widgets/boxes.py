@@ -189,10 +189,13 @@ class RowLines(LineView):
     def draw(self, index: int, width: int) -> Sequence[Part]:
         """Draw an entry's fields side by side, and whether it is saved."""
         row = self.box.rows[index]
-        share = max((width - 16) // max(len(row), 1), 8)
         mark = f"{glyphs().cursor} " if index == self.cursor else "  "
         parts: list[Part] = [(mark, "")]
-        parts += [(column(value or "", share - 2), "") for value in row.values()]
+        rooms = shares([list(entry.values()) for entry in self.box.rows], width - 16)
+        parts += [
+            (column(value or "", room), "")
+            for value, room in zip(row.values(), rooms, strict=True)
+        ]
         if row not in self.box.saved:
             parts.append(("not saved yet", "warn"))
         return parts
@@ -283,3 +286,11 @@ class RowsEditor(BoxEditor):
         if index is None:
             self.lines.cursor = len(rows) - 1
         self.tell()
+
+
+def shares(rows: Sequence[Sequence[Any]], width: int, least: int = 16) -> list[int]:
+    """Share a line out among columns by their longest values; the widest gives way first."""
+    rooms = [max(least, *(len(str(value or "")) for value in values)) for values in zip(*rows, strict=True)]
+    while sum(rooms) + len(rooms) > width and max(rooms) > 8:
+        rooms[rooms.index(max(rooms))] -= 1
+    return rooms
