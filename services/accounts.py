@@ -25,6 +25,7 @@ from services import account_list, account_rows
 from services.account_draft import draft_from
 from services.account_list import AccountLine, waiting
 from services.actor import Actor
+from services.config import Config
 from services.errors import InUse, InvalidInput, NeedsConsent, NotFound, ServiceError, Stale
 from services.protocols import PROTOCOLS
 from services.store.engine import Store
@@ -38,10 +39,16 @@ class AccountService:
     """Keeps the email accounts."""
 
     def __init__(
-        self, store: Store, vault: Vault, actor: Actor, now: Callable[[], datetime]
+        self,
+        store: Store,
+        vault: Vault,
+        actor: Actor,
+        now: Callable[[], datetime],
+        config: Config,
     ) -> None:
-        """Take the store, the vault for secrets, and who is at work."""
+        """Take the store, the vault for secrets, who is at work, and how the process is set up."""
         self._store, self._vault, self._actor, self._now = store, vault, actor, now
+        self._config = config
 
     # ------------------------------------------------------------------ reading
 
@@ -83,7 +90,7 @@ class AccountService:
         """
         with self._store.read() as session:
             row = session.get(EmailAccountRow, of) if of else None
-            _refuse(self._secret_errors(session, row, draft))
+            _refuse(self._unfit(draft) | self._secret_errors(session, row, draft))
             if row is None or row.protocol != draft.protocol:
                 return draft.settings
             return self._with_stored(session, row.id, draft.settings, draft.clear_secrets)
@@ -150,7 +157,7 @@ class AccountService:
                 by=row.updated_by,
             )
         errors = _name_errors(session, row, draft.identity.name)
-        _refuse(errors | self._secret_errors(session, row, draft))
+        _refuse(errors | self._unfit(draft) | self._secret_errors(session, row, draft))
 
     def _write(
         self, session: Session, row: EmailAccountRow | None, draft: AccountDraft, now: datetime
@@ -171,6 +178,11 @@ class AccountService:
         account_rows.replace_children(session, row, importing)
         self._save_secrets(session, row.id, draft)
         return row
+
+    def _unfit(self, draft: AccountDraft) -> dict[str, str]:
+        """Return what this process lacks for the settings, such as a variable that is not set."""
+        found = PROTOCOLS[draft.protocol].unfit(draft.settings, self._config)
+        return {f"settings.{name}": words for name, words in found.items()}
 
     def _secret_errors(
         self, session: Session, row: EmailAccountRow | None, draft: AccountDraft

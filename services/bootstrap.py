@@ -43,7 +43,7 @@ class Services:
     @cached_property
     def accounts(self) -> AccountService:
         """Email accounts."""
-        return AccountService(self.store, self.vault, self.actor, self.now)
+        return AccountService(self.store, self.vault, self.actor, self.now, self.config)
 
     @cached_property
     def codes(self) -> CodeService:

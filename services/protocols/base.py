@@ -6,6 +6,7 @@ Nothing elsewhere asks which protocol it has; it asks whether `importer` or `sen
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +28,9 @@ class Surroundings:
     say: Callable[[str], None] = lambda _text: None
     """Told in words what takes long, such as "waiting 12 s, the server asked for it"."""
     clock: Callable[[], float] = time.monotonic
+    more_slots: Callable[[int], AbstractContextManager[int]] = lambda _wanted: nullcontext(0)
+    """Holds up to so many connections beside the caller's own while a block runs, and tells how
+    many; see `Connections.hold`."""
 
 
 # ----------------------------------------------------------------------------- sending
@@ -40,6 +44,8 @@ class Envelope:
     recipients: tuple[str, ...]
     message_id: str
     """With angle brackets; by it an uncertain send can be looked for."""
+    own: str = ""
+    """The account's Default Email, for services that have no envelope; "" where it is unknown."""
 
 
 class Verdict(StrEnum):
@@ -131,7 +137,7 @@ class Listing:
     listed: int | None
     """How many items the pages hold in all, early ones not counted; None: walking them tells."""
     resumed: bool
-    """Whether the mark still held. False: everything is looked at again."""
+    """Whether the mark still held. False: there was none, or everything is looked at again."""
     pages: Iterator[Page]
 
 
@@ -162,15 +168,15 @@ class Body:
 class Importer(Protocol):
     """An open connection to a mailbox that is only read."""
 
-    def look(self, mark: Mark | None, since: datetime | None) -> Listing:
-        """List what lies above the mark; without one, the whole mailbox.
+    def look(self, mark: Mark | None, since: datetime | None, *, whole: bool = False) -> Listing:
+        """List what lies above the mark; without one, or if asked for, the `whole` mailbox.
 
         What was received before `since` stands in a page's `early` instead of its `items`, but
         only as far as the first look at the mailbox went: what appears above the mark later is
         new to the mailbox whatever its date, such as mail moved here from another folder.
         Where the mark no longer holds (another UIDVALIDITY, an expired delta link), the whole
-        mailbox is listed and `resumed` is False. Without a mark that holds there is at least
-        one page, so that a mark comes out of it.
+        mailbox is listed and `resumed` is False. Listing the whole mailbox gives at least one
+        page, so that a mark comes out of it.
         """
         ...
 
@@ -235,6 +241,8 @@ class MailProtocol:
     """Opens a connection to import from: (settings with secrets, surroundings)."""
     connection_ceiling: int | None = None
     """The service's own limit of connections a mailbox, which No Limit cannot lift."""
+    unfit: Callable[[Any, Config], Mapping[str, str]] = lambda _settings, _config: {}
+    """What settings lack in this process, which their model cannot know: field → sentence."""
 
 
 def climb(

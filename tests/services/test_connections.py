@@ -102,3 +102,43 @@ def test_contenders_never_pass_the_limit(services: Services) -> None:
         thread.join()
     assert done == [12]
     assert peak[0] <= 3
+
+
+def test_further_slots_are_taken_as_far_as_the_limit_goes_and_given_back(
+    services: Services,
+) -> None:
+    with services.connections.hold(BOX, "import", "A", ceiling=4) as more:
+        with more(2) as held:
+            assert (held, len(services.connections.gauge())) == (2, 3)
+        with more(9) as held:
+            assert (held, len(services.connections.gauge())) == (3, 4)
+        assert len(services.connections.gauge()) == 1
+
+
+def test_no_further_slot_is_taken_while_somebody_else_waits(
+    services: Services, clock: Clock
+) -> None:
+    with services.connections.hold(BOX, "import", "A", ceiling=2) as more:
+        with (
+            more(1) as held,
+            pytest.raises(MailboxBusy),
+            other_process(services).hold(BOX, "send", "B", ceiling=2),
+        ):
+            pass
+        assert held == 1
+        assert [view.purpose for view in services.connections.gauge()] == ["import"]
+        with more(1) as held:
+            assert held == 0
+        with other_process(services).hold(BOX, "send", "B", ceiling=2):
+            pass
+        with more(1) as held:
+            assert held == 1
+        with (
+            more(1),
+            pytest.raises(MailboxBusy),
+            services.connections.hold(BOX, "s", "B", ceiling=2),
+        ):
+            pass
+        clock.forward(seconds=30)
+        with more(1) as held:
+            assert held == 1
