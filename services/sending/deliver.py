@@ -1,0 +1,246 @@
+"""Works the outbox off: one kept connection an account, one claim a message."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+
+from sqlalchemy import ColumnElement
+from sqlmodel import and_, col
+
+from models.account import Account, ProtocolSettings
+from models.mail import OutboxRow, OutboxState
+from services.accounts import AccountService
+from services.cancel import Cancel
+from services.connections import Connections, MailboxBusy
+from services.errors import Cancelled, ConnectionFailed, Fenced, ServiceError
+from services.protocols import protocol
+from services.protocols.base import (
+    Envelope,
+    Sender,
+    SendFailure,
+    SendRefused,
+    Surroundings,
+)
+from services.sending import claims, postpone
+from services.sending.claims import Claimed
+from services.sending.lease import LeaseKeeper
+from services.sending.settle import Attempt, Settlement, settle
+from services.store.engine import Store
+
+_SLOT_PAUSE = timedelta(seconds=10)
+_PATIENCE_FOR_ONE = 10.0
+"""Seconds to wait for a connection slot where somebody waits for one message."""
+_RECORD_PAUSES = (0.5, 1, 2, 4, 8, 16)
+"""Seconds between attempts to write down what a server answered, while the store is away."""
+
+
+@dataclass
+class Tally:
+    """How many messages a run left in which state."""
+
+    sent: int = 0
+    queued: int = 0
+    uncertain: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many messages were tried."""
+        return self.sent + self.queued + self.uncertain + self.failed
+
+    def count(self, state: OutboxState) -> None:
+        """Count one message; a state is one of the fields."""
+        setattr(self, state.value, getattr(self, state.value) + 1)
+
+    def add(self, other: "Tally") -> None:
+        """Add another run's."""
+        self.sent += other.sent
+        self.queued += other.queued
+        self.uncertain += other.uncertain
+        self.failed += other.failed
+
+
+class Deliverer:
+    """Claims what is due and hands it to the protocols' senders."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: AccountService,
+        connections: Connections,
+        holder: str,
+        now: Callable[[], datetime],
+        random: Random,
+    ) -> None:
+        """Take what it works with; `holder` names this process in claims."""
+        self._store, self._accounts, self._connections = store, accounts, connections
+        self._holder, self._now, self._random = holder, now, random
+
+    def run(
+        self,
+        around: Surroundings,
+        only: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Tally:
+        """Send until nothing is due any more, or `stop` says so between two messages.
+
+        An account's trouble puts off its mail and never stops the others. Raises Cancelled; what
+        was not handed to a server then waits on.
+        """
+        tally = Tally()
+        with self._store.write() as session:
+            claims.expire(session, self._now())
+        with self._store.read() as session:
+            accounts = claims.due_accounts(session, claims.is_due(self._now(), only))
+        for account_id in accounts:
+            if not stop():
+                self._serve(_Round(account_id, only, around, stop, tally))
+        return tally
+
+    def _serve(self, work: "_Round") -> None:
+        try:
+            self._with_connection(work)
+        except (Cancelled, Fenced) as error:
+            work.around.cancel.check()
+            work.around.say(str(error))  # a message was taken over: its new holder goes on
+        except MailboxBusy as error:
+            until = self._now() + _SLOT_PAUSE * (0.5 + self._random.random())
+            with self._store.write() as session:
+                postpone.wait_for_slot(session, self._due(work), until, str(error))
+        except ServiceError as error:
+            work.around.say(str(error))
+            with self._store.write() as session:
+                postpone.postpone(session, self._due(work), error, self._now(), self._random.random)
+
+    def _due(self, work: "_Round") -> ColumnElement[bool]:
+        due = claims.is_due(self._now(), work.only)
+        return and_(due, col(OutboxRow.account_id) == work.account_id)
+
+    def _with_connection(self, work: "_Round") -> None:
+        """Hold a slot while this account's mail goes out. Raises ServiceError: all of it waits."""
+        account = self._account(work)
+        if account is None:
+            return
+        settings = self._accounts.filled(account)
+        with self._connections.hold(
+            settings.mailbox(),
+            "send",
+            account.name,
+            ceiling=protocol(account.protocol).connection_ceiling,
+            cancel=work.around.cancel,
+            say=work.around.say,
+            wait=0 if work.only is None else _PATIENCE_FOR_ONE,
+        ):
+            while not work.stop() and self._anything_due(work):
+                self._over_one_connection(work, account, settings)
+                if work.only is not None:
+                    break
+
+    def _account(self, work: "_Round") -> Account | None:
+        """Return the account whose mail it is; without one the mail fails."""
+        if work.account_id is not None:
+            return self._accounts.get(work.account_id)
+        with self._store.write() as session:
+            postpone.fail(session, self._due(work), "The account that accepted it was deleted.")
+        return None
+
+    def _anything_due(self, work: "_Round") -> bool:
+        with self._store.read() as session:
+            return claims.anything(session, self._due(work))
+
+    def _over_one_connection(
+        self, work: "_Round", account: Account, settings: ProtocolSettings
+    ) -> None:
+        """Send until nothing is due or the connection is spent."""
+        open_sender = protocol(account.protocol).sender
+        if open_sender is None:
+            raise ServiceError(
+                f"The account {account.name} cannot send any more.",
+                "Its protocol was changed; resend from the outbox once it can.",
+            )
+        with _own_cancel(work.around) as around:
+            sender = open_sender(settings, around)
+            try:
+                with LeaseKeeper(self._store, self._now, around.cancel) as keeper:
+                    usable = True
+                    while usable and not work.stop():
+                        usable = self._send_next(work, sender, keeper)
+            finally:
+                sender.close()
+
+    def _send_next(self, work: "_Round", sender: Sender, keeper: "LeaseKeeper") -> bool:
+        """Send one message; False where nothing is due or the connection is spent."""
+        work.around.cancel.check()
+        with self._store.write() as session:
+            claimed = claims.claim_next(session, self._due(work), self._now(), self._holder)
+        if claimed is None:
+            return False
+        try:
+            with keeper.keeping(claimed):
+                attempt = _attempt(sender, claimed)
+        except Cancelled:
+            with self._store.write() as session:
+                claims.hand_back(session, claimed, self._now())
+            raise
+        work.tally.count(self._record(claimed, attempt).state)
+        if work.only is not None:
+            return False
+        if isinstance(attempt.failure, ConnectionFailed):
+            raise attempt.failure
+        return attempt.failure is None or isinstance(attempt.failure, SendRefused)
+
+    def _record(self, claimed: Claimed, attempt: Attempt) -> Settlement:
+        """Write down what is known, for as long as it takes: else it would be uncertain."""
+        settlement = settle(
+            attempt,
+            claimed.states,
+            now=self._now(),
+            attempts=claimed.attempts,
+            give_up_at=claimed.give_up_at,
+            jitter=self._random.random(),
+        )
+        for pause in (*_RECORD_PAUSES, None):
+            try:
+                with self._store.write() as session:
+                    claims.record(session, claimed, settlement, self._now())
+                break
+            except Fenced:
+                raise
+            except ServiceError:
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        return settlement
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One account's turn in a run."""
+
+    account_id: uuid.UUID | None
+    only: int | None
+    around: Surroundings
+    stop: Callable[[], bool]
+    tally: Tally
+
+
+def _attempt(sender: Sender, claimed: Claimed) -> Attempt:
+    envelope = Envelope(claimed.envelope_from, claimed.due, claimed.message_id)
+    try:
+        return Attempt(sender.send(envelope, claimed.data))
+    except SendFailure as failure:
+        return Attempt(failure.replies, failure)
+    except ConnectionFailed as failure:
+        return Attempt({}, failure)
+
+
+@contextmanager
+def _own_cancel(around: Surroundings) -> Iterator[Surroundings]:
+    """Give a connection a Cancel of its own, so that a lost lease breaks it and nothing else."""
+    cancel = Cancel()
+    with around.cancel.closing(cancel.cancel):
+        yield replace(around, cancel=cancel)

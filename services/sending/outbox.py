@@ -1,0 +1,157 @@
+"""The outbox: what is accepted is committed first, and leaves only with its outcome known.
+
+States: queued → sending → sent | uncertain | failed, or cancelled by a person. Each message belongs
+to the account that accepted it, and state is kept for every recipient by itself.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from random import Random, SystemRandom
+
+from sqlmodel import col, func, select
+
+from models.account import Account, EmailSettings
+from models.mail import OutboxRow, OutboxState, OutgoingMail
+from models.work import WorkerRow
+from services.accounts import AccountService
+from services.actor import Actor
+from services.connections import Connections
+from services.errors import NotFound, ServiceError
+from services.paging import Page
+from services.protocols.base import Surroundings
+from services.sending import decisions, entry, rules, views
+from services.sending.deliver import Deliverer, Tally
+from services.sending.views import OutboxMessage
+from services.store.engine import Store
+
+ALIVE_WITHIN = timedelta(minutes=5)
+"""A worker that has not been seen for so long does not count; cron may start one every minute."""
+
+
+class Outbox:
+    """Accepts outgoing mail, shows it, and has it sent."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: AccountService,
+        connections: Connections,
+        actor: Actor,
+        holder: str,
+        now: Callable[[], datetime],
+        random: Random | None = None,
+    ) -> None:
+        """Take what it works with; `random` is the system's unless a test says otherwise."""
+        self._store, self._accounts = store, accounts
+        self._actor, self._now = actor, now
+        self._random = random or SystemRandom()
+        self._deliverer = Deliverer(store, accounts, connections, holder, now, self._random)
+
+    def accept(self, mail: OutgoingMail) -> OutboxMessage:
+        """Queue a message by the System Email Account; once this returns, it survives.
+
+        Raises InvalidInput naming rule and field, with nothing queued; ServiceError where there is
+        no System Email Account.
+        """
+        while True:
+            account, email = self._system()
+            rules.check(mail, email)
+            with self._store.write() as session:
+                if entry.still_system(session, account):
+                    origin = entry.Origin(account, email, self._actor.who, self._now())
+                    which = entry.add(session, origin, mail, self._random)
+                    return views.one(session, which)
+
+    def list(
+        self,
+        text: str = "",
+        state: OutboxState | None = None,
+        after: str | None = None,
+        limit: int = 200,
+    ) -> Page[OutboxMessage]:
+        """Return messages newest first, optionally of one state or with a text in them."""
+        with self._store.read() as session:
+            return views.page(session, text, state, after, limit)
+
+    def get(self, which: int) -> OutboxMessage:
+        """Return one message. Raises NotFound."""
+        with self._store.read() as session:
+            return views.one(session, which)
+
+    def raw(self, which: int) -> bytes:
+        """Return a message's bytes as they are sent. Raises NotFound."""
+        with self._store.read() as session:
+            data = session.exec(select(OutboxRow.data).where(OutboxRow.id == which)).first()
+        if data is None:
+            raise NotFound(f"There is no message {which} in the outbox.")
+        return data
+
+    def counts(self) -> dict[OutboxState, int]:
+        """Return how many messages are in each state; states without any are 0."""
+        with self._store.read() as session:
+            rows = session.exec(
+                select(OutboxRow.state, func.count()).group_by(col(OutboxRow.state))
+            ).all()
+        return dict.fromkeys(OutboxState, 0) | {OutboxState(at): n for at, n in rows}
+
+    def workers_alive(self) -> int:
+        """Return how many workers were seen lately; without any, what is queued stays so."""
+        with self._store.read() as session:
+            return session.exec(
+                select(func.count()).where(WorkerRow.seen_at > self._now() - ALIVE_WITHIN)
+            ).one()
+
+    def run_due(
+        self,
+        surroundings: Surroundings,
+        only: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Tally:
+        """Send everything that is due now, or `only` one message, due or not, once.
+
+        `stop` is asked between two messages. Returns how many messages were left in which state;
+        raises Cancelled.
+        """
+        return self._deliverer.run(surroundings, only, stop)
+
+    def resend(self, which: int) -> OutboxMessage:
+        """Queue a message anew for all who did not certainly get it, with the same Message-ID.
+
+        Raises NotFound; InUse where it is being sent just now or every recipient has it.
+        """
+        with self._store.write() as session:
+            decisions.resend(session, which, self._now())
+            return views.one(session, which)
+
+    def mark_sent(self, which: int) -> OutboxMessage:
+        """Settle an uncertain message whose recipients were found to have it.
+
+        Raises NotFound; InUse where it is not uncertain.
+        """
+        with self._store.write() as session:
+            decisions.mark_sent(session, which, self._now(), self._actor.who)
+            return views.one(session, which)
+
+    def cancel(self, which: int) -> OutboxMessage:
+        """Give up what is not sent yet; recipients who have it keep it.
+
+        Raises NotFound; InUse where it is being sent just now or was sent.
+        """
+        with self._store.write() as session:
+            decisions.cancel(session, which, self._actor.who)
+            return views.one(session, which)
+
+    def wake(self, account_id: uuid.UUID) -> None:
+        """Try an account's queued mail at once, as after its settings were mended."""
+        with self._store.write() as session:
+            decisions.wake(session, account_id, self._now())
+
+    def _system(self) -> tuple[Account, EmailSettings]:
+        account = self._accounts.system()
+        if account is None or account.email is None:
+            raise ServiceError(
+                "There is no System Email Account, so nothing can be sent.",
+                "Tick System Email Account on an SMTP or Office 365 account.",
+            )
+        return account, account.email

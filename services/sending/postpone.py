@@ -1,0 +1,57 @@
+"""What an account's own trouble (no connection, no login) does to all mail that waits for it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, select, update
+
+from models.mail import OutboxRow, RecipientState
+from services.errors import ServiceError
+from services.sending.claims import change_due, recipient_states
+from services.sending.settle import GIVE_UP_AFTER, overall, retry_delay
+
+
+def postpone(
+    session: Session,
+    due: ColumnElement[bool],
+    error: ServiceError,
+    now: datetime,
+    jitter: Callable[[], float],
+) -> None:
+    """Count an attempt for each message that is `due`, and fail those tried for long enough."""
+    fail(
+        session,
+        and_(due, col(OutboxRow.give_up_at) <= now),
+        f"Given up after {GIVE_UP_AFTER.days} days: {error}",
+    )
+    # Most attempts first: a message that was put off here is not met again as one more tried.
+    tried = select(OutboxRow.attempts).where(due).distinct()
+    for attempts in sorted(session.exec(tried).all(), reverse=True):
+        delay = retry_delay(attempts + 1, jitter(), error)
+        session.execute(
+            update(OutboxRow)
+            .where(due, col(OutboxRow.attempts) == attempts)
+            .values(attempts=attempts + 1, next_attempt_at=now + delay, last_error=str(error))
+            .execution_options(synchronize_session=False)
+        )
+
+
+def wait_for_slot(session: Session, due: ColumnElement[bool], until: datetime, words: str) -> None:
+    """Put off what is `due` without counting an attempt: others use the mailbox just now."""
+    session.execute(
+        update(OutboxRow)
+        .where(due)
+        .values(next_attempt_at=until, last_error=words)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def fail(session: Session, which: ColumnElement[bool], words: str) -> None:
+    """Give messages up for good; what became of single recipients before stays."""
+    ids = session.exec(select(OutboxRow.id).where(which)).all()
+    change_due(session, [one for one in ids if one], RecipientState.FAILED, words)
+    for one in ids:
+        state = overall(list(recipient_states(session, one or 0).values()))
+        values = {"state": state, "last_error": words, "next_attempt_at": None}
+        session.execute(update(OutboxRow).where(col(OutboxRow.id) == one).values(**values))

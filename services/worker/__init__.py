@@ -1,0 +1,1 @@
+"""Workers: the processes that do what is due, whoever asked for it."""
