@@ -36,7 +36,8 @@ def parse(lines: Iterable[str]) -> list[Entry]:
                 words = "; ".join(f"{name}: {text}" for name, text in error.errors.items())
                 errors[f"line {reader.line_num}"] = words
     except csv.Error as error:
-        errors[f"line {reader.line_num}"] = f"This is not CSV: {error}."
+        # The record that broke begins behind the last one that was read whole.
+        errors[f"line {reader.line_num + 1}"] = f"This is not CSV: {error}."
     if errors:
         raise InvalidInput(errors)
     return entries
