@@ -46,7 +46,7 @@ class Jump(Provider):
         found: dict[str, Command] = {}
         for key, entry in self.screen.active_bindings.items():
             words = entry.binding.description
-            if words and entry.enabled and not entry.binding.system:
+            if entry.binding.show and entry.enabled:
                 run = partial(self.app.run_action, entry.binding.action, entry.node)
                 found.setdefault(words, (words, f"Action ({key_name(key)})", run))
         return list(found.values())
@@ -77,7 +77,7 @@ class Jump(Provider):
     async def discover(self) -> AsyncIterator[DiscoveryHit]:
         """Offer everything while nothing is typed."""
         for name, help_text, run in self._commands:
-            yield DiscoveryHit(_shown(name), run, name, help_text)
+            yield DiscoveryHit(_shown(Content(name), help_text), run, name)
 
     async def search(self, query: str) -> AsyncIterator[Hit]:
         """Offer what matches."""
@@ -85,9 +85,9 @@ class Jump(Provider):
         for name, help_text, run in self._commands:
             score = matcher.match(name)
             if score > 0:
-                yield Hit(score, matcher.highlight(name), run, name, help_text)
+                yield Hit(score, _shown(matcher.highlight(name), help_text), run, name)
 
 
-def _shown(name: str) -> Content:
-    """Return a name that is no markup."""
-    return Content(name)
+def _shown(name: Content, kind: str) -> Content:
+    """Return name and kind on one line; a name is no markup."""
+    return Content.assemble(name, "  ", (kind, "dim"))

@@ -51,7 +51,7 @@ class AccountForm(FormPage[Saved | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5,ctrl+t", "test", "Test"),
         Binding("f3,ctrl+pagedown", "tab(1)", "Tab"),
-        Binding("f2,ctrl+pageup", "tab(-1)", "Tab back", show=False),
+        Binding("f2,ctrl+pageup", "tab(-1)", "Tab back"),
         Binding("ctrl+r", "start_over", "Start over"),
     ]
 

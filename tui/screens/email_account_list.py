@@ -7,6 +7,7 @@ from services.account_list import AccountLine
 from services.paging import Page as Rows
 from services.text import clock
 from tui.screens.email_account import AccountForm
+from tui.screens.home import short
 from tui.widgets.chrome import MessageLine, Notice
 from tui.widgets.glyphs import glyphs
 from tui.widgets.list_page import ListPage
@@ -29,7 +30,7 @@ class Accounts(ListPage):
         return [
             Column("Name", 15, lambda row: row.name, sort=lambda row: row.name.casefold()),
             Column("Description", 0, lambda row: row.description, sort=_description),
-            Column("Protocol", 10, lambda row: row.protocol_title, sort=_protocol),
+            Column("Protocol", 10, lambda row: short(row.protocol_title), sort=_protocol),
             Column("System", 6, lambda row: _tick(row.is_system), sort=lambda r: not r.is_system),
             Column("Import", 6, lambda row: _tick(row.imports), sort=lambda row: not row.imports),
             Column("Last", 16, self._last, sort=lambda row: str(row.last_at or "")),

@@ -14,6 +14,7 @@ from services.text import count, plain
 from tui.menu import place
 from tui.screens.menu import MenuLines, MenuPage
 from tui.widgets.chrome import fit
+from tui.widgets.dialogs import Question
 from tui.widgets.glyphs import glyphs
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ class Summary(Widget):
     Summary { width: 1fr; height: 1fr; padding: 1 1 0 1; }
     """
 
-    text: reactive[Text] = reactive(Text())
+    lines: reactive["Sequence[AccountLine] | None"] = reactive(None)
+    failure: reactive[str] = reactive("")
+    """Why nothing is known."""
 
     def render(self) -> Text:
         """Draw what is known."""
-        return self.text
+        if self.failure:
+            return Text.assemble(("The store is not open\n\n", "bold"), plain(self.failure))
+        return Text() if self.lines is None else summary(self.lines, self.size.width)
 
 
 class Home(MenuPage):
@@ -57,34 +62,66 @@ class Home(MenuPage):
         services = await self.services()
         self.state = f"{services.actor.login}@{services.actor.host}"
         lines = await self.ask(services.accounts.list)
-        self.query_one(Summary).text = summary(lines)
+        self.query_one(Summary).failure = ""
+        self.query_one(Summary).lines = lines
 
     def refuse(self, error: ServiceError) -> None:
         """Say why the store does not open, where it can be read in full."""
         super().refuse(error)
-        self.query_one(Summary).text = Text.assemble(
-            ("The store is not open\n\n", "bold"), plain(error.message), "\n\n", plain(error.hint)
-        )
+        self.query_one(Summary).failure = str(error)
+        self.start(self._offer_upgrade(error), group="upgrade")
+
+    async def _offer_upgrade(self, error: ServiceError) -> None:
+        """An older store is upgraded only when somebody says so."""
+        # Both are loaded already: opening the store has just failed.
+        from services.config import Config
+        from services.store.schema import SchemaOutdated, upgrade_store
+
+        if not isinstance(error, SchemaOutdated):
+            return
+        words = f"{error.message} Upgrade it now? A backup is made first."
+        if await self.dialog(Question("Older store", words, "Upgrade", "Not now")):
+            self.say("busy", f"Upgrading the store{glyphs().ellipsis}")
+            config = self.console.config or Config()
+            done = await self.ask(lambda: upgrade_store(config))
+            self.console.open_services()
+            await self._look()
+            self.say("done", done)
 
     def action_stay(self) -> None:
         """There is nothing before Home."""
 
 
-def summary(lines: Sequence["AccountLine"]) -> Text:
-    """Return the accounts with their state, and what is missing."""
-    text = Text("Accounts\n", "bold", no_wrap=True)
+def summary(lines: Sequence["AccountLine"], width: int) -> Text:
+    """Return the accounts with their state, one line each, and what they do together."""
+    text = Text("Accounts\n", no_wrap=True)
+    text.stylize("bold")
     for line in lines[:SHOWN]:
-        mark = glyphs().bad if line.last_ok is False or line.warning else glyphs().good
+        mark, style = _mark(line)
+        name, protocol = fit(plain(line.name), 14), fit(short(line.protocol_title), 10)
         state = line.warning or line.last or ("sends for all" if line.is_system else "")
-        text.append(f"  {mark} ", "not bold red" if line.last_ok is False else "not bold")
-        text.append(f"{fit(plain(line.name), 15)} {fit(line.protocol_title, 10)} ", "not bold")
-        text.append(f"{plain(state)}\n", "not bold dim")
+        text.append(f"  {mark} ", style)
+        text.append(f"{name} {protocol} ")
+        text.append(fit(plain(state), max(width - 30, 0)).rstrip() + "\n", "dim")
     if len(lines) > SHOWN:
-        text.append(f"    and {len(lines) - SHOWN:,} more\n", "not bold dim")
+        text.append(f"    and {len(lines) - SHOWN:,} more\n", "dim")
+    return text.append(_together(lines))
+
+
+def _mark(line: "AccountLine") -> tuple[str, str]:
+    if line.last_ok is False:
+        return glyphs().bad, "bold red"
+    return (glyphs().bad, "yellow") if line.warning else (glyphs().good, "")
+
+
+def _together(lines: Sequence["AccountLine"]) -> str:
     if not lines:
-        text.append("  None yet. Press c, then e, then n to\n  insert the first one.\n", "not bold")
+        return "  None yet. Press c, then e, then n to\n  insert the first one.\n"
     importing, sending = sum(x.imports for x in lines), sum(x.is_system for x in lines)
-    says = f"{count(importing, 'account')} import{'s' if importing == 1 else ''}, "
-    sends = f"{sending} sends." if sending else "none sends yet: tick System Email Account."
-    text.append(f"\n  {says}{sends}" if lines else "", "not bold dim")
-    return text
+    imports = f"{count(importing, 'account')} import{'s' if importing == 1 else ''}"
+    return f"\n  {imports}, {sending or 'none'} sends.\n"
+
+
+def short(title: str) -> str:
+    """Return a protocol's title as a narrow column has room for it."""
+    return " ".join(title.split()[:2])

@@ -193,8 +193,7 @@ class RowLines(LineView):
         parts: list[Part] = [(mark, "")]
         rooms = shares([list(entry.values()) for entry in self.box.rows], width - 16)
         parts += [
-            (column(value or "", room), "")
-            for value, room in zip(row.values(), rooms, strict=True)
+            (column(value or "", room), "") for value, room in zip(row.values(), rooms, strict=True)
         ]
         if row not in self.box.saved:
             parts.append(("not saved yet", "warn"))
@@ -290,7 +289,10 @@ class RowsEditor(BoxEditor):
 
 def shares(rows: Sequence[Sequence[Any]], width: int, least: int = 16) -> list[int]:
     """Share a line out among columns by their longest values; the widest gives way first."""
-    rooms = [max(least, *(len(str(value or "")) for value in values)) for values in zip(*rows, strict=True)]
+    rooms = [
+        max(least, *(len(str(value or "")) for value in values))
+        for values in zip(*rows, strict=True)
+    ]
     while sum(rooms) + len(rooms) > width and max(rooms) > 8:
         rooms[rooms.index(max(rooms))] -= 1
     return rooms

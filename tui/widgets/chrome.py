@@ -167,7 +167,8 @@ class KeyLine(Widget):
         return text
 
 
-FIRST, LAST = ("Save", "Insert"), ("Exit", "Help", "Palette", "Quit")
+FIRST = ("Save", "Insert")
+LAST = ("Exit", "Help", "Palette", "Quit", "Sort", "Reload", "Tab back")
 """Verbs that many screens have, in the order in which they stand at the ends."""
 
 _NAMES = {

@@ -36,8 +36,12 @@ class TextInput(Input):
     DEFAULT_CSS = """
     TextInput, TextInput:focus, TextInput.-textual-compact {
         height: 1; padding: 0; border: none; background: transparent; background-tint: transparent;
-        &:ansi > .input--cursor { color: auto; background: transparent; text-style: reverse; }
-        & > .input--cursor { text-style: reverse; }
+        & > .input--cursor, & > .input--selection {
+            color: $foreground; background: $background; text-style: reverse;
+        }
+        &:ansi > .input--cursor, &:ansi > .input--selection {
+            color: $foreground; background: $background; text-style: reverse;
+        }
         & > .input--placeholder { text-style: dim; }
     }
     """
@@ -64,7 +68,6 @@ class TextInput(Input):
             restrict=restrict,
             max_length=max_length or MOST,
             compact=True,
-            select_on_focus=False,
             id=id,
         )
         self.cursor_blink = False

@@ -56,7 +56,7 @@ class HelpDialog(Dialog):
         self.text.append("  Tab, arrows and Enter walk; Space ticks or opens; a letter chooses.\n")
         keys: dict[str, list[str]] = {}
         for key, entry in page.active_bindings.items():
-            if entry.enabled and entry.binding.description and not entry.binding.system:
+            if entry.binding.show and entry.enabled:
                 keys.setdefault(entry.binding.description, []).append(key_name(key))
         for description, names in keys.items():
             self.text.append(f"  {', '.join(names):<18} {description}\n")

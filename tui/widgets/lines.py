@@ -38,7 +38,6 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         & > .line--good { color: $success; }
         & > .line--bad { color: $error; text-style: bold; }
         & > .line--warn { color: $warning; }
-        & > .line--cursor { text-style: bold; }
         &:focus > .line--cursor { text-style: reverse; }
     }
     """
@@ -134,7 +133,8 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _strip(self, parts: Sequence[Part], width: int, over: Style) -> Strip:
         base = self.rich_style
-        segments = [Segment(plain(text), base + self._tone(tone) + over) for text, tone in parts]
+        # Under the cursor a line has one style: reversed colours would be patches of their own.
+        segments = [Segment(plain(text), base + (over or self._tone(tone))) for text, tone in parts]
         strip = Strip(segments).adjust_cell_length(width, base + over)
         return strip.crop(0, width)
 

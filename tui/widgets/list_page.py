@@ -1,8 +1,10 @@
-"""A page that is one list: insert, open, delete with a confirmation, reload after a form.
+"""A page that is one list: open, insert, delete with a confirmation, reload after a form.
 
-Subclass `ListPage` and say `columns()`, `fetch(services, text, after, limit)`, `key(row)`,
-`form(row)` (None to insert), `question(services, row)` and `delete(services, row)`; `NOUN` and
-`EMPTY` are its words. A form hands back the key of what it saved and a sentence, or None.
+Subclass `RowsPage` for a list that is only looked at, and say `columns()`,
+`fetch(services, text, after, limit)`, `key(row)` and `open_row(row)`; `NOUN` and `EMPTY` are its
+words. Subclass `ListPage` where records are edited, and say `form(row)` (None to insert),
+`question(services, row)` and `delete(services, row)` instead of `open_row`. A form hands back the
+key of what it saved and a sentence, or None.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -26,16 +28,12 @@ Saved = tuple[Hashable, str]
 """The key of what was saved, and the sentence that says so."""
 
 
-class ListPage(Page[None]):
-    """See the top of this file."""
+class RowsPage(Page[None]):
+    """A list that is looked at."""
 
     NOUN: ClassVar[tuple[str, str]] = ("record", "records")
-    EMPTY: ClassVar[str] = "Nothing yet: press n to insert."
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n,insert", "insert", "Insert"),
-        Binding("d,delete", "delete", "Delete"),
-        Binding("r", "reload", "Reload", show=False),
-    ]
+    EMPTY: ClassVar[str] = "Nothing yet."
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "reload", "Reload")]
 
     @property
     def noun(self) -> tuple[str, str]:
@@ -54,21 +52,9 @@ class ListPage(Page[None]):
         """Return what tells a row from the others."""
         raise NotImplementedError
 
-    def form(self, row: Any | None) -> FormPage[Any] | None:
-        """Return the form of a row, or of a new one."""
+    def open_row(self, row: Any) -> None:
+        """Open a record."""
         raise NotImplementedError
-
-    def question(self, services: "Services", row: Any) -> str:
-        """Return the question before a deletion. Raises ServiceError where it is refused."""
-        raise NotImplementedError
-
-    def delete(self, services: "Services", row: Any) -> None:
-        """Delete a row. Raises ServiceError."""
-        raise NotImplementedError
-
-    def words(self, row: Any) -> str:
-        """Return a row's name for messages."""
-        return str(self.key(row))
 
     # ------------------------------------------------------------------ the list
 
@@ -106,6 +92,47 @@ class ListPage(Page[None]):
         """Open a record."""
         self.open_row(event.row)
 
+    async def _visit(self, form: FormPage[Any]) -> None:
+        saved = await self.console.push_screen(form, wait_for_dismiss=True)
+        self.come_back(saved)
+
+    def come_back(self, saved: Saved | None) -> None:
+        """Reload after a form was closed, and show what was saved."""
+        if saved is not None:
+            self.list.select(saved[0])
+            self.say("done", saved[1])
+        self.list.reload()
+
+    def action_reload(self) -> None:
+        """Fetch the rows anew."""
+        self.list.reload()
+
+
+class ListPage(RowsPage):
+    """A list whose records are edited."""
+
+    EMPTY: ClassVar[str] = "Nothing yet: press n to insert."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n,insert", "insert", "Insert"),
+        Binding("d,delete", "delete", "Delete"),
+    ]
+
+    def form(self, row: Any | None) -> FormPage[Any] | None:
+        """Return the form of a row, or of a new one."""
+        raise NotImplementedError
+
+    def question(self, services: "Services", row: Any) -> str:
+        """Return the question before a deletion. Raises ServiceError where it is refused."""
+        raise NotImplementedError
+
+    def delete(self, services: "Services", row: Any) -> None:
+        """Delete a row. Raises ServiceError."""
+        raise NotImplementedError
+
+    def words(self, row: Any) -> str:
+        """Return a row's name for messages."""
+        return str(self.key(row))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to delete only what is there."""
         if action == "delete" and self.is_mounted:
@@ -123,21 +150,6 @@ class ListPage(Page[None]):
         form = self.form(row)
         if form is not None:
             self.start(self._visit(form))
-
-    async def _visit(self, form: FormPage[Any]) -> None:
-        saved = await self.console.push_screen(form, wait_for_dismiss=True)
-        self.come_back(saved)
-
-    def come_back(self, saved: Saved | None) -> None:
-        """Reload after a form was closed, and show what was saved."""
-        if saved is not None:
-            self.list.select(saved[0])
-            self.say("done", saved[1])
-        self.list.reload()
-
-    def action_reload(self) -> None:
-        """Fetch the rows anew."""
-        self.list.reload()
 
     def action_delete(self) -> None:
         """Ask, then delete the record under the cursor."""

@@ -14,6 +14,7 @@ pages far from the cursor are let go and fetched again by their keyset token.
 * `column.cell(row)` returns text, or `(text, tone)` with a tone of `tui.widgets.lines`; foreign
   text needs no care. One column may have width 0: it takes what is left.
 * `reload()` fetches again and keeps the cursor on its record; `select(key)` moves it.
+* `restart()` fetches from the first row, for filters outside the list that `fetch` looks at.
 * `current` is the chosen record or None; `marked` the keys ticked with Space (`marks=True`).
 * Messages: `Opened(row)` by Enter, `Moved(row)`, `Loaded(count, complete)`.
 * Keys inside: arrows, PgUp/PgDn, Home/End, Enter, `/` filter, `s` sort (lists of one page only).
@@ -117,7 +118,7 @@ class RecordList(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter"),
-        Binding("s", "sort", "Sort", show=False),
+        Binding("s", "sort", "Sort"),
     ]
 
     @dataclass
@@ -170,6 +171,7 @@ class RecordList(Vertical):
         self._turn = 0
         self._loaded = False
         self._wish: Hashable | None = None
+        self._filtered_by: str | None = None
 
     def compose(self) -> ComposeResult:
         """Put the filter line above the rows."""
@@ -202,12 +204,26 @@ class RecordList(Vertical):
     def select(self, key: Hashable) -> None:
         """Put the cursor on a record, now or as soon as it has come."""
         self._wish = key
-        self._find_wish()
+        if self.window.find(lambda row: self.key(row) == key) is not None:
+            self._find_wish()
 
     def _renew(self) -> None:
         self._turn += 1
-        self.window, self._under_way = Window(), set()
-        self.need(0, max(self.records.size.height, 1))
+        self._under_way = set()
+        cursor, height = self.records.cursor, max(self.records.size.height, 1)
+        if self.filter_text == self._filtered_by:
+            # Deep in a long list one stays there: only what is seen is fetched again.
+            self.window.forget()
+            self.need(max(cursor - height, 0), cursor + height)
+        else:
+            self._filtered_by = self.filter_text
+            self.window = Window()
+            self.need(0, height)
+
+    def restart(self) -> None:
+        """Fetch anew from the first row, since `fetch` now returns other rows."""
+        self.window, self._filtered_by = Window(), None
+        self._renew()
 
     def need(self, first: int, last: int) -> None:
         """Fetch the pages that the rows from `first` to `last` stand on."""
