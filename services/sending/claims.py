@@ -123,8 +123,8 @@ def recipient_states(session: Session, message: int) -> dict[str, RecipientState
 
 
 def renew(session: Session, claimed: Claimed, now: datetime) -> bool:
-    """Prolong a lease; False where the message is no longer ours to send."""
-    return _write(session, _sending(claimed), lease_until=now + LEASE)
+    """Prolong a lease, even one that ran out unless somebody acted on it; False: it is lost."""
+    return _write(session, claimed, state=OutboxState.SENDING, lease_until=now + LEASE)
 
 
 def record(session: Session, claimed: Claimed, settlement: Settlement, now: datetime) -> None:
@@ -134,7 +134,7 @@ def record(session: Session, claimed: Claimed, settlement: Settlement, now: date
     """
     done = _write(
         session,
-        _mine(claimed),
+        claimed,
         state=settlement.state,
         next_attempt_at=settlement.next_attempt_at,
         last_error=settlement.last_error,
@@ -144,38 +144,35 @@ def record(session: Session, claimed: Claimed, settlement: Settlement, now: date
     )
     if not done:
         raise Fenced(f"Somebody else has taken over message {claimed.id}.")
-    for address, (state, words) in settlement.recipients.items():
-        session.execute(
-            update(OutboxRecipientRow)
-            .where(
-                col(OutboxRecipientRow.outbox_id) == claimed.id,
-                col(OutboxRecipientRow.address) == address,
-            )
-            .values(state=state, reply=words)
-        )
+    _set_recipients(session, claimed, settlement.recipients)
 
 
 def hand_back(session: Session, claimed: Claimed, now: datetime) -> None:
     """Queue a message again that was certainly not sent, as if it had not been tried."""
-    _write(
+    mine = _write(
         session,
-        _sending(claimed),
+        claimed,
         state=OutboxState.QUEUED,
         attempts=claimed.attempts - 1,
         next_attempt_at=now,
+        last_error="",
         lease_until=None,
         holder="",
     )
+    if mine:  # where the lease had run out, they were taken for uncertain
+        _set_recipients(session, claimed, dict.fromkeys(claimed.due, (RecipientState.DUE, "")))
+
+
+def any_lapsed(session: Session, now: datetime) -> bool:
+    """Tell whether a lease has run out, without the write lock that `expire` takes."""
+    return session.exec(select(OutboxRow.id).where(_lapsed(now)).limit(1)).first() is not None
 
 
 def expire(session: Session, now: datetime) -> int:
     """Turn messages whose lease ran out uncertain and return how many; they are never resent."""
     lapsed = session.execute(
         update(OutboxRow)
-        .where(
-            col(OutboxRow.state) == OutboxState.SENDING,
-            or_(col(OutboxRow.lease_until).is_(None), col(OutboxRow.lease_until) < now),
-        )
+        .where(_lapsed(now))
         .values(state=OutboxState.UNCERTAIN, last_error=_INTERRUPTED, next_attempt_at=None)
         .returning(col(OutboxRow.id))
         .execution_options(synchronize_session=False)
@@ -197,19 +194,36 @@ def change_due(session: Session, ids: Sequence[int], state: RecipientState, word
     )
 
 
-def _mine(claimed: Claimed) -> ColumnElement[bool]:
-    return and_(
-        col(OutboxRow.id) == claimed.id,
-        col(OutboxRow.claim) == claimed.claim,
-        col(OutboxRow.state).in_((OutboxState.SENDING, OutboxState.UNCERTAIN)),
+def _lapsed(now: datetime) -> ColumnElement[bool]:
+    ended = or_(col(OutboxRow.lease_until).is_(None), col(OutboxRow.lease_until) < now)
+    return and_(col(OutboxRow.state) == OutboxState.SENDING, ended)
+
+
+def _write(session: Session, claimed: Claimed, **values: object) -> bool:
+    """Write to a claimed message; False where somebody has claimed or decided on it since."""
+    done = session.execute(
+        update(OutboxRow)
+        .where(
+            col(OutboxRow.id) == claimed.id,
+            col(OutboxRow.claim) == claimed.claim,
+            col(OutboxRow.state).in_((OutboxState.SENDING, OutboxState.UNCERTAIN)),
+        )
+        .values(**values)
+        .returning(col(OutboxRow.id))
+        .execution_options(synchronize_session=False)
     )
-
-
-def _sending(claimed: Claimed) -> ColumnElement[bool]:
-    return and_(_mine(claimed), col(OutboxRow.state) == OutboxState.SENDING)
-
-
-def _write(session: Session, where: ColumnElement[bool], **values: object) -> bool:
-    statement = update(OutboxRow).where(where).values(**values).returning(col(OutboxRow.id))
-    done = session.execute(statement.execution_options(synchronize_session=False))
     return done.first() is not None
+
+
+def _set_recipients(
+    session: Session, claimed: Claimed, states: Mapping[str, tuple[RecipientState, str]]
+) -> None:
+    for address, (state, words) in states.items():
+        session.execute(
+            update(OutboxRecipientRow)
+            .where(
+                col(OutboxRecipientRow.outbox_id) == claimed.id,
+                col(OutboxRecipientRow.address) == address,
+            )
+            .values(state=state, reply=words)
+        )

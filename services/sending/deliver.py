@@ -92,10 +92,12 @@ class Deliverer:
         was not handed to a server then waits on.
         """
         tally = Tally()
-        with self._store.write() as session:
-            claims.expire(session, self._now())
         with self._store.read() as session:
             accounts = claims.due_accounts(session, claims.is_due(self._now(), only))
+            lapsed = claims.any_lapsed(session, self._now())
+        if lapsed:
+            with self._store.write() as session:
+                claims.expire(session, self._now())
         for account_id in accounts:
             if not stop():
                 self._serve(_Round(account_id, only, around, stop, tally))
@@ -172,7 +174,7 @@ class Deliverer:
             finally:
                 sender.close()
 
-    def _send_next(self, work: "_Round", sender: Sender, keeper: "LeaseKeeper") -> bool:
+    def _send_next(self, work: "_Round", sender: Sender, keeper: LeaseKeeper) -> bool:
         """Send one message; False where nothing is due or the connection is spent."""
         work.around.cancel.check()
         with self._store.write() as session:
