@@ -51,12 +51,12 @@ class ImapImporter(Closing):
 
     # ------------------------------------------------------------------ listing
 
-    def look(self, mark: Mark | None, since: datetime | None) -> Listing:
-        """List what lies above the mark; see the port."""
+    def look(self, mark: Mark | None, since: datetime | None, *, whole: bool = False) -> Listing:
+        """List what lies above the mark, or the whole mailbox; see the port."""
         inbox = self._session.examine()
         self._uidvalidity = inbox.uidvalidity
-        scope, position = resume(mark, inbox)
-        fresh = position is None
+        scope, held = resume(mark, inbox)
+        position = None if whole else held
         above = position.settled if position else 0
         uids = self._above(above, inbox)
         top = (inbox.uidnext or max(uids, default=above) + 1) - 1
@@ -66,8 +66,8 @@ class ImapImporter(Closing):
             scope,
             inbox.exists,
             len(uids) - len(early),
-            not fresh,
-            pages(uids, early, Position(top, first), fresh),
+            held is not None,
+            pages(uids, early, Position(top, first), fresh=position is None),
         )
 
     def _above(self, settled: int, inbox: Inbox) -> "array[int]":

@@ -1,0 +1,158 @@
+"""Who may import an account now: one open run, under a lease that a thread renews.
+
+Every write of a run carries its fencing token (`claim`). A run whose lease ran out is ended by the
+next one, and whatever its program writes afterwards changes nothing.
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select, update
+
+from models.account import Account, EmailAccountRow
+from models.work import ImportRunRow, RunState
+from services.errors import Fenced, ServiceError
+from services.importing.result import Counts
+from services.store.engine import Store
+
+LEASE = timedelta(seconds=90)
+RENEW_SECONDS = 30.0
+
+
+class AlreadyRunning(ServiceError):
+    """Another program imports this account just now."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that is ours as long as the fence lets us through."""
+
+    run_id: int
+    token: int
+    account_id: uuid.UUID
+    account_version: int
+
+    def pass_fence(self, session: Session, **values: Any) -> None:
+        """Update the run in the transaction that the fence protects.
+
+        Raises Fenced where the run was taken over or the account deleted; ServiceError where the
+        account was changed, so that its new settings do not meet the old mailbox's mark.
+        """
+        done = session.exec(
+            update(ImportRunRow)
+            .where(
+                col(ImportRunRow.id) == self.run_id,
+                col(ImportRunRow.claim) == self.token,
+                col(ImportRunRow.state) == RunState.RUNNING,
+                col(ImportRunRow.account_id) == self.account_id,
+            )
+            .values(**values)
+        )
+        if done.rowcount != 1:
+            raise Fenced("Another program has taken this import over, or its account is gone.")
+
+    def check_account(self, session: Session) -> None:
+        """Raise ServiceError where the account was changed since the run began."""
+        version = session.exec(
+            select(EmailAccountRow.version).where(EmailAccountRow.id == self.account_id)
+        ).first()
+        if version != self.account_version:
+            raise ServiceError(
+                "The account was changed during the import.",
+                "What was imported is kept; the next import uses the new settings.",
+            )
+
+
+class Claims:
+    """Opens and ends runs."""
+
+    def __init__(self, store: Store, holder: str, who: str, now: Callable[[], datetime]) -> None:
+        """Take this process's name among all holders, and who works with it."""
+        self._store, self._holder, self._who, self._now = store, holder, who, now
+
+    def begin(self, account: Account, trigger: str) -> Claim:
+        """Open a run. Raises AlreadyRunning; a run whose lease ran out is ended and replaced."""
+        try:
+            with self._store.write() as session:
+                self._end_expired(session, account)
+                row = self._row(account, trigger)
+                session.add(row)
+                session.flush()
+                return Claim(row.id or 0, row.claim, account.id, account.version)
+        except IntegrityError as error:  # on PostgreSQL two may come here at once
+            raise _already_running(account.name, "another program") from error
+
+    def _row(self, account: Account, trigger: str) -> ImportRunRow:
+        now = self._now()
+        return ImportRunRow(
+            account_id=account.id,
+            account_name=account.name,
+            trigger=trigger,
+            holder=self._holder,
+            lease_until=now + LEASE,
+            started_at=now,
+            started_by=self._who,
+        )
+
+    def _end_expired(self, session: Session, account: Account) -> None:
+        row = session.exec(
+            select(ImportRunRow).where(
+                ImportRunRow.account_id == account.id, ImportRunRow.state == RunState.RUNNING
+            )
+        ).first()
+        if row is None:
+            return
+        if row.lease_until > self._now():
+            raise _already_running(account.name, f"{row.started_by} ({row.trigger})")
+        row.claim, row.state, row.finished_at = row.claim + 1, RunState.FAILED, self._now()
+        row.message = "Its program ended in the middle. What it had imported is kept."
+        session.add(row)
+        session.flush()
+
+    @contextmanager
+    def renewed(self, claim: Claim) -> Iterator[None]:
+        """Renew the lease from a thread of its own, so that a slow server does not outlive it."""
+        done = threading.Event()
+        thread = threading.Thread(target=self._renew, args=(claim, done), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+
+    def _renew(self, claim: Claim, done: threading.Event) -> None:
+        while not done.wait(RENEW_SECONDS):
+            try:
+                with self._store.write() as session:
+                    claim.pass_fence(session, lease_until=self._now() + LEASE)
+            except Fenced:
+                return  # the run's next write finds out too
+            except ServiceError:
+                continue  # the store is away for a moment; the lease bears two missed renewals
+
+    def finish(
+        self,
+        claim: Claim,
+        state: RunState,
+        counts: Counts,
+        message: str = "",
+        also: Callable[[Session], None] | None = None,
+    ) -> None:
+        """End a run, and do in the same transaction what `also` does. Raises Fenced."""
+        ended = {"state": state, "message": message, "finished_at": self._now()}
+        with self._store.write() as session:
+            claim.pass_fence(session, **ended, **asdict(counts))
+            if also is not None:
+                also(session)
+
+
+def _already_running(name: str, who: str) -> AlreadyRunning:
+    return AlreadyRunning(
+        f"{name} is being imported already, by {who}.", "Wait until that import has ended."
+    )

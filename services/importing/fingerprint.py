@@ -1,0 +1,47 @@
+"""Recognising a message that is here already, after a mailbox was rebuilt or a mail was copied.
+
+Three digests, since a copy keeps less the further it travels: the identity headers find candidates
+(they survive servers that add trace lines), the content decides where the body is at hand, and the
+exact header block decides where only headers were ever fetched.
+"""
+
+from hashlib import blake2b
+
+from services.importing.headers import body_part, header_part, raw_fields
+
+_IDENTITY = ("from", "to", "cc", "subject", "date", "message-id")
+_BYTES = 16
+
+
+def identity_digest(block: bytes) -> str:
+    """Digest what a copy keeps of its header block; without Message-ID all of the block."""
+    values: dict[str, bytes] = {}
+    for name, value in raw_fields(block):
+        if name in _IDENTITY:
+            values.setdefault(name, b" ".join(value.split()))
+    if not values.get("message-id"):
+        return header_digest(block)
+    return _digest(*(values.get(name, b"") for name in _IDENTITY))
+
+
+def header_digest(block: bytes) -> str:
+    """Digest a header block as it stands, save for its line ends."""
+    return _digest(_unified(header_part(block)))
+
+
+def content_digest(raw: bytes) -> str:
+    """Digest a whole message: what it is identified by and its body, save for line ends."""
+    return _digest(identity_digest(raw).encode(), _unified(body_part(raw)))
+
+
+def _unified(data: bytes) -> bytes:
+    """Unite line ends, which servers rewrite, and drop those at the end, which they add."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").rstrip(b"\n")
+
+
+def _digest(*parts: bytes) -> str:
+    found = blake2b(digest_size=_BYTES)
+    for part in parts:
+        found.update(len(part).to_bytes(8, "big"))
+        found.update(part)
+    return found.hexdigest()

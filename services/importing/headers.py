@@ -1,0 +1,265 @@
+"""A header block as it came, read without ever failing: what the judge needs to know of a mail.
+
+Mail in the wild breaks every rule of RFC 5322: raw 8-bit bytes, unknown charsets, NULs, bare line
+feeds, lines of a megabyte, missing fields. Each field is read by itself, bounded, and a field
+that makes no sense counts as missing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.utils import getaddresses, parsedate_to_datetime
+from functools import cached_property
+from itertools import islice
+
+from models.fields import address_key
+from services.importing.authentication import Authentication, authentication
+
+_FIELD = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
+_BLANK_LINE = re.compile(rb"\A\r?\n|\n\r?\n")
+_ID = re.compile(r"<([^<>]{1,990})>")
+_ADDRESS = re.compile(r"[^\s<>,;:\"()]{1,200}@[^\s<>,;:\"()]{1,255}")
+_BREAKS = re.compile(r"[\r\n\t\v\f]+")
+_WORD = re.compile(r"[a-z-]+")
+_REPORT_TYPE = re.compile(r"report-type\s*=\s*\"?delivery-status\b")
+
+# Bounds on what is looked at. email.header and email.utils take quadratic time on nasty input.
+_FIELDS = 5_000
+_TEXT = 4_000
+_MAILBOXES = 16_000
+_SENDERS = 20
+_IDS = 100
+_ID_TEXT = 100_000
+
+# What email.utils and email.header raise on nasty input beside returning nonsense.
+_NASTY = (ValueError, TypeError, LookupError, OverflowError, RecursionError, HeaderParseError)
+# Python's own codecs that are no charsets of mail: slow, or made to run over program text.
+_NO_CHARSETS = {"idna", "punycode", "undefined", "unicodeescape", "rawunicodeescape"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A mailbox of a header: display name and addr-spec, as decoded."""
+
+    name: str
+    address: str
+
+    @property
+    def key(self) -> str:
+        """The form in which addresses compare."""
+        return address_key(self.address)
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+class HeaderFacts:
+    """What one header block says; each fact is read when asked for, and none raises."""
+
+    def __init__(self, block: bytes) -> None:
+        """Take the header block, with or without the blank line."""
+        self._fields = list(raw_fields(block))
+        self._by_name: dict[str, list[bytes]] = {}
+        for name, value in self._fields:
+            self._by_name.setdefault(name, []).append(value)
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is a header field at all."""
+        return bool(self._fields)
+
+    def raw(self, name: str) -> bytes | None:
+        """Return the first field of a name (lower case), unfolded; None where there is none."""
+        found = self._by_name.get(name)
+        return found[0] if found else None
+
+    def text(self, name: str, limit: int = _TEXT) -> str:
+        """Return the first field of a name as text, undecoded, "" where there is none."""
+        return eight_bit((self.raw(name) or b"")[:limit]).strip()
+
+    def all(self) -> list[tuple[str, str]]:
+        """Return every field in its order, decoded, for people to look at."""
+        return [(name, decoded(eight_bit(value[:_TEXT]).strip())) for name, value in self._fields]
+
+    def read_all(self) -> None:
+        """Read every fact once; each is kept."""
+        for name, attribute in vars(type(self)).items():
+            if isinstance(attribute, cached_property):
+                getattr(self, name)
+
+    @cached_property
+    def senders(self) -> tuple[Address, ...]:
+        """The mailboxes of From."""
+        return tuple(islice(_mailboxes(self.text("from", _TEXT)), _SENDERS))
+
+    @cached_property
+    def recipients(self) -> tuple[Address, ...]:
+        """The mailboxes of To and Cc."""
+        texts = (self.text(name, _MAILBOXES) for name in ("to", "cc"))
+        return tuple(address for text in texts for address in _mailboxes(text))
+
+    @cached_property
+    def subject(self) -> str:
+        """The decoded subject, on one line."""
+        return decoded(self.text("subject"))[:1_000]
+
+    @cached_property
+    def message_id(self) -> str:
+        """The Message-ID in angle brackets, "" where there is none."""
+        found = _ids(self.text("message-id"))
+        return found[0] if found else ""
+
+    @cached_property
+    def in_reply_to(self) -> tuple[str, ...]:
+        """The ids that In-Reply-To names."""
+        return _ids(self.text("in-reply-to"))
+
+    @cached_property
+    def references(self) -> tuple[str, ...]:
+        """The ids that References names, the nearest ancestor first."""
+        return _ids(self.text("references", _ID_TEXT))[::-1]
+
+    @cached_property
+    def date(self) -> datetime | None:
+        """When the sender claims to have written it, in UTC."""
+        try:
+            found = parsedate_to_datetime(self.text("date", 200))
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        except _NASTY:
+            return None
+
+    @cached_property
+    def auto_submitted(self) -> str:
+        """RFC 3834's keyword in lower case, "" where there is none."""
+        found = _WORD.search(self.text("auto-submitted", 200).lower())
+        return found[0] if found else ""
+
+    @cached_property
+    def precedence(self) -> str:
+        """The Precedence keyword in lower case."""
+        found = _WORD.search(self.text("precedence", 200).lower())
+        return found[0] if found else ""
+
+    @cached_property
+    def list_id(self) -> str:
+        """What List-Id says (RFC 2919), "" where there is none."""
+        return decoded(self.text("list-id", 500))
+
+    @cached_property
+    def delivery_report(self) -> bool:
+        """Whether it is a delivery status notification (RFC 3464)."""
+        value = self.text("content-type").lower()
+        return value.startswith("multipart/report") and bool(_REPORT_TYPE.search(value))
+
+    @cached_property
+    def null_sender(self) -> bool:
+        """Whether the envelope sender was empty, as a bounce's is (RFC 5321 §4.5.5)."""
+        return "".join(self.text("return-path", 300).split()) == "<>"
+
+    @cached_property
+    def failed_recipients(self) -> tuple[str, ...]:
+        """The addresses of X-Failed-Recipients, which Exim and Gmail write."""
+        return tuple(a.address for a in _mailboxes(self.text("x-failed-recipients")))
+
+    @cached_property
+    def authentication(self) -> Authentication | None:
+        """The receiving server's own verdicts (RFC 8601), None where it gave none."""
+        fields = ((name, eight_bit(value[:_TEXT])) for name, value in self._fields)
+        return authentication(fields)
+
+
+def raw_fields(block: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the fields as (name in lower case, unfolded value); lines that are none are skipped."""
+    unified = header_part(block).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for found in islice(_FIELD.finditer(unified), _FIELDS):
+        yield found[1].decode("ascii").lower(), found[2].replace(b"\n", b" ").strip()
+
+
+def header_part(raw: bytes) -> bytes:
+    """Return a message up to its first blank line, which is left out."""
+    found = _BLANK_LINE.search(raw)
+    return raw if found is None else raw[: found.start()]
+
+
+def body_part(raw: bytes) -> bytes:
+    """Return a message from behind its first blank line."""
+    found = _BLANK_LINE.search(raw)
+    return b"" if found is None else raw[found.end() :]
+
+
+def eight_bit(data: bytes) -> str:
+    """Decode bytes whose charset nobody tells: UTF-8 where they are, else Windows-1252."""
+    for charset in ("utf-8", "cp1252"):
+        try:
+            return data.decode(charset)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def charset_decoded(data: bytes, charset: str | None) -> str:
+    """Decode bytes by a charset's name from a mail, which may be unknown or wrong."""
+    bare = (charset or "").lower().replace("-", "").replace("_", "")
+    if not bare or bare in _NO_CHARSETS or bare in ("usascii", "ascii", "unknown8bit"):
+        return eight_bit(data)
+    try:
+        return data.decode(charset or "", "replace")
+    except _NASTY:
+        return eight_bit(data)
+
+
+def decoded(text: str) -> str:
+    """Decode encoded words (RFC 2047) as far as they make sense, to text that a store takes."""
+    try:
+        parts = decode_header(text[:_TEXT])
+    except _NASTY:
+        return storable(text[:_TEXT])
+    text = "".join(_part(data, charset) for data, charset in parts)
+    return storable(_BREAKS.sub(" ", text))
+
+
+def _part(data: bytes | str, charset: str | None) -> str:
+    if isinstance(data, str):
+        return data
+    if charset is None:
+        # decode_header leaves what stands between encoded words in this form.
+        return data.decode("raw-unicode-escape", "replace")
+    return charset_decoded(data, charset)
+
+
+def storable(text: str) -> str:
+    """Replace what no text column takes: NUL and lone surrogates."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _mailboxes(text: str) -> Iterator[Address]:
+    found = False
+    for name, address in _pairs(text):
+        if "@" in address:
+            found = True
+            yield Address(decoded(name)[:200], storable(address)[:320])
+    if not found:
+        for match in islice(_ADDRESS.finditer(decoded(text)), 1):
+            yield Address("", match[0][:320])
+
+
+def _pairs(text: str) -> Iterable[tuple[str, str]]:
+    try:
+        return getaddresses([text])
+    except _NASTY:
+        return ()
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    """Return message ids in angle brackets: the first and the last ones of a long chain.
+
+    Folding may have put blanks inside; some programs forget the brackets.
+    """
+    found = ["".join(inner.split()) for inner in _ID.findall(text)]
+    if not found:
+        found = [word for word in text.split() if "@" in word and len(word) < 990]
+    ids = [f"<{storable(inner)}>" for inner in found if inner]
+    return tuple(ids if len(ids) <= _IDS else [ids[0], *ids[1 - _IDS :]])

@@ -1,0 +1,292 @@
+"""The ledger in the store: what is settled, what may be a copy, and the writing of both.
+
+One transaction takes a batch: raw bytes, mail, ledger rows, mark and counts together, so that a
+kill at any point leaves everything settled or nothing.
+"""
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import insert
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, delete, func, select, update
+
+from models.account import Account, AccountContactTypeRow, ContactSide
+from models.mail import (
+    LedgerRow,
+    MailboxMarkRow,
+    MailRow,
+    OutboxRecipientRow,
+    OutboxRow,
+    Outcome,
+    RawMailRow,
+    Reason,
+    RecipientState,
+)
+from services.importing.headers import HeaderFacts
+from services.importing.verdict import SentMail, Verdict
+from services.protocols.base import Mark
+
+_CHUNK = 500
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """By what a message is recognised; see `fingerprint`."""
+
+    identity: str = ""
+    header: str = ""
+    content: str = ""
+    """Empty where the body was never fetched."""
+    size: int = 0
+    mail_id: int | None = None
+    """Of a message that is here: its mail."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A message whose fate is decided, ready to be written."""
+
+    item: str
+    verdict: Verdict
+    prints: Fingerprints
+    facts: HeaderFacts = field(default_factory=lambda: HeaderFacts(b""))
+    received: datetime = _NEVER
+    raw: bytes = b""
+    complete: bool = False
+    """Whether `raw` is the whole message, not its header block."""
+    attachments: int = 0
+
+    @property
+    def makes_mail(self) -> bool:
+        """Whether the message gets a mail of its own, not a ledger row alone."""
+        return self.verdict.outcome not in (Outcome.KNOWN, Outcome.GONE)
+
+
+# ----------------------------------------------------------------------------- reading
+
+
+def settled(
+    session: Session, account_id: uuid.UUID, scope: str, items: Sequence[str]
+) -> dict[str, Outcome]:
+    """Return the outcomes of those items that have a row."""
+    found: dict[str, Outcome] = {}
+    for chunk in _chunks(items):
+        statement = select(LedgerRow.item, LedgerRow.outcome).where(
+            LedgerRow.account_id == account_id,
+            LedgerRow.scope == scope,
+            col(LedgerRow.item).in_(chunk),
+        )
+        found |= {item: Outcome(outcome) for item, outcome in session.exec(statement)}
+    return found
+
+
+def copies(
+    session: Session, account_id: uuid.UUID, identities: Iterable[str]
+) -> dict[str, list[Fingerprints]]:
+    """Return what is here under the same identity: candidates for copies."""
+    found: dict[str, list[Fingerprints]] = {}
+    for chunk in _chunks(sorted({identity for identity in identities if identity})):
+        statement = select(LedgerRow).where(
+            LedgerRow.account_id == account_id,
+            col(LedgerRow.identity_digest).in_(chunk),
+            col(LedgerRow.outcome).not_in((Outcome.KNOWN, Outcome.GONE)),
+        )
+        for row in session.exec(statement):
+            prints = Fingerprints(
+                row.identity_digest, row.header_digest, row.content_digest, row.size, row.mail_id
+            )
+            found.setdefault(row.identity_digest, []).append(prints)
+    return found
+
+
+def ticked(session: Session, account_id: uuid.UUID) -> frozenset[tuple[ContactSide, int]]:
+    """Return the contact types whose mail the account imports."""
+    statement = select(AccountContactTypeRow.side, AccountContactTypeRow.contact_type_id).where(
+        AccountContactTypeRow.account_id == account_id
+    )
+    return frozenset((ContactSide(side), type_id) for side, type_id in session.exec(statement))
+
+
+def sent_by_id(session: Session, ids: Collection[str]) -> dict[str, SentMail]:
+    """Return our messages among these Message-IDs."""
+    return {sent.message_id: sent for sent in _sent(session, col(OutboxRow.message_id), ids)}
+
+
+def sent_by_token(session: Session, tokens: Collection[str]) -> dict[str, SentMail]:
+    """Return our messages with these subject tokens."""
+    return {sent.token or "": sent for sent in _sent(session, col(OutboxRow.token), tokens)}
+
+
+def _sent(session: Session, column: Any, values: Collection[str]) -> list[SentMail]:
+    # Without the message itself: its attachments would come along.
+    light = select(OutboxRow).options(defer(column.class_.data))
+    chunks = _chunks(sorted(set(values)))
+    rows = [row for chunk in chunks for row in session.exec(light.where(column.in_(chunk)))]
+    recipients = _recipients(session, [row.id or 0 for row in rows])
+    return [
+        SentMail(
+            row.id or 0,
+            row.message_id,
+            row.token,
+            row.booking,
+            row.contact_id,
+            row.subject,
+            tuple(recipients.get(row.id or 0, ())),
+        )
+        for row in rows
+    ]
+
+
+def _recipients(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for chunk in _chunks(ids):
+        statement = select(OutboxRecipientRow.outbox_id, OutboxRecipientRow.address_key).where(
+            col(OutboxRecipientRow.outbox_id).in_(chunk)
+        )
+        for outbox_id, key in session.exec(statement):
+            found.setdefault(outbox_id, []).append(key)
+    return found
+
+
+def mark_of(session: Session, account_id: uuid.UUID) -> MailboxMarkRow | None:
+    """Return the account's mark, None before the first look."""
+    return session.get(MailboxMarkRow, account_id)
+
+
+def rows_of_run(session: Session, run_id: int) -> int:
+    """Count the rows that a run wrote."""
+    statement = select(func.count()).select_from(LedgerRow).where(LedgerRow.run_id == run_id)
+    return int(session.exec(statement).one())
+
+
+# ----------------------------------------------------------------------------- writing
+
+
+@dataclass(frozen=True)
+class Book:
+    """Where a run writes its entries: account, scope, run, and the queue for errors."""
+
+    account: Account
+    scope: str
+    run_id: int
+    queue_id: int | None
+    now: Callable[[], datetime]
+
+    def write(self, session: Session, entries: Sequence[Entry]) -> None:
+        """Write a batch; rows of items that had vanished once and came back are replaced."""
+        self._drop_gone(session, [entry.item for entry in entries])
+        kept = [entry for entry in entries if entry.makes_mail]
+        ids = self._mails(session, kept)
+        rows = [self._row(entry, ids.get(entry.item)) for entry in entries]
+        if rows:
+            session.connection().execute(insert(LedgerRow), rows)
+        for entry in kept:
+            _mark_failed(session, entry.verdict)
+
+    def _drop_gone(self, session: Session, items: Sequence[str]) -> None:
+        for chunk in _chunks(items):
+            session.exec(
+                delete(LedgerRow).where(
+                    col(LedgerRow.account_id) == self.account.id,
+                    col(LedgerRow.scope) == self.scope,
+                    col(LedgerRow.item).in_(chunk),
+                    col(LedgerRow.outcome) == Outcome.GONE,
+                )
+            )
+
+    def _mails(self, session: Session, entries: Sequence[Entry]) -> dict[str, int]:
+        if not entries:
+            return {}
+        statement = insert(MailRow).returning(col(MailRow.id), sort_by_parameter_order=True)
+        values = [self._mail(entry) for entry in entries]
+        ids = [row[0] or 0 for row in session.connection().execute(statement, values)]
+        raws = [
+            {"mail_id": id_, "complete": entry.complete, "data": entry.raw}
+            for id_, entry in zip(ids, entries, strict=True)
+        ]
+        session.connection().execute(insert(RawMailRow), raws)
+        return {entry.item: id_ for id_, entry in zip(ids, entries, strict=True)}
+
+    def _mail(self, entry: Entry) -> dict[str, Any]:
+        verdict, facts = entry.verdict, entry.facts
+        sender = next(iter(facts.senders), None)
+        return {
+            "account_id": self.account.id,
+            "account_name": self.account.name,
+            "outcome": verdict.outcome,
+            "reason": verdict.reason,
+            "why": verdict.why,
+            "received_at": entry.received,
+            "from_name": sender.name if sender else "",
+            "from_address": sender.address if sender else "",
+            "from_key": sender.key if sender else "",
+            "recipients": ", ".join(map(str, facts.recipients))[:2_000],
+            "subject": facts.subject,
+            "message_id": facts.message_id,
+            "booking": verdict.booking,
+            "contact_id": verdict.contact_id,
+            "queue_id": self.queue_id if verdict.outcome is Outcome.ERROR else None,
+            "answers_id": verdict.answers.id if verdict.answers else None,
+            "automatic": verdict.automatic,
+            "unverified": verdict.unverified,
+            "size": entry.prints.size,
+            "attachments": entry.attachments,
+            "created_at": self.now(),
+        }
+
+    def _row(self, entry: Entry, mail_id: int | None) -> dict[str, Any]:
+        prints = entry.prints
+        return {
+            "account_id": self.account.id,
+            "scope": self.scope,
+            "item": entry.item,
+            "run_id": self.run_id,
+            "outcome": entry.verdict.outcome,
+            "reason": entry.verdict.reason,
+            "identity_digest": prints.identity,
+            "header_digest": prints.header,
+            "content_digest": prints.content,
+            "size": prints.size,
+            "mail_id": mail_id if entry.makes_mail else prints.mail_id,
+        }
+
+
+def move_mark(session: Session, account_id: uuid.UUID, mark: Mark, before_start: int) -> None:
+    """Move an account's mark, in the transaction of the rows that allow it."""
+    row = session.get(MailboxMarkRow, account_id)
+    row = row or MailboxMarkRow(account_id=account_id, scope="", cursor="")
+    row.scope, row.cursor, row.before_start = mark.scope, mark.cursor, before_start
+    session.add(row)
+
+
+def vanished(item: str) -> Entry:
+    """Return the entry of a message that was listed and is no longer there."""
+    why = "It vanished from the mailbox during the import."
+    return Entry(item, Verdict(Outcome.GONE, Reason.VANISHED, why), Fingerprints())
+
+
+def _mark_failed(session: Session, verdict: Verdict) -> None:
+    """Mark the recipients that a bounce speaks of; what had failed at once stays as it is."""
+    for key, words in verdict.failed.items():
+        session.exec(
+            update(OutboxRecipientRow)
+            .where(
+                col(OutboxRecipientRow.outbox_id) == (verdict.answers.id if verdict.answers else 0),
+                col(OutboxRecipientRow.address_key) == key,
+                col(OutboxRecipientRow.state).in_((RecipientState.SENT, RecipientState.UNCERTAIN)),
+            )
+            .values(state=RecipientState.BOUNCED, reply=words)
+        )
+
+
+def _chunks(values: Sequence[T]) -> Iterator[list[T]]:
+    rest = iter(values)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk

@@ -1,0 +1,200 @@
+"""A whole message made legible: its text, its attachments, its parts. Never raises.
+
+The raw bytes stay the truth; this is what people look at. Everything is bounded, since a mail can
+be built to take a parser's time: nesting, giant HTML, wrong charsets, broken encodings.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes
+from email.message import Message
+
+from services.importing.headers import (
+    HeaderFacts,
+    body_part,
+    charset_decoded,
+    decoded,
+    eight_bit,
+    header_part,
+    storable,
+)
+
+_PARTS = 1_000
+_DEPTH = 200
+_TEXT_BYTES = 2_000_000
+_HTML_CHARACTERS = 500_000
+
+# What email, inscriptis and lxml raise on nasty input beside returning nonsense.
+NASTY = (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A part that is no text to read here: its name, media type and decoded size in bytes."""
+
+    name: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a person reads of a message."""
+
+    sender: str
+    recipients: str
+    subject: str
+    date: datetime | None
+    text: str
+    """The body as plain text, HTML rendered; line ends are single line feeds."""
+    attachments: tuple[Attachment, ...]
+
+
+def preview(raw: bytes) -> Preview:
+    """Return what a person reads of a message's bytes."""
+    facts = HeaderFacts(header_part(raw))
+    parts = leaves(raw)
+    body = _body(parts)
+    return Preview(
+        sender=", ".join(map(str, facts.senders)),
+        recipients=", ".join(map(str, facts.recipients)),
+        subject=facts.subject,
+        date=facts.date,
+        text=text_of(body) if body is not None else _flat_text(raw, parts),
+        attachments=tuple(_attachment(part) for part in parts if _is_attachment(part, body)),
+    )
+
+
+def count_attachments(raw: bytes) -> int:
+    """Return how many attachments `preview` would show, at a lower cost."""
+    parts = leaves(raw)
+    body = _body(parts)
+    return sum(_is_attachment(part, body) for part in parts)
+
+
+def leaves(raw: bytes) -> list[Message]:
+    """Return the parts that hold content, in their order; none where the structure is hopeless.
+
+    An attached message counts as one part and is not looked into.
+    """
+    try:
+        return list(_leaves(message_from_bytes(raw)))
+    except NASTY:
+        return []
+
+
+def _leaves(message: Message) -> Iterator[Message]:
+    waiting = [(message, 0)]
+    for _ in range(_PARTS):
+        if not waiting:
+            return
+        part, depth = waiting.pop()
+        inner = part.get_payload()
+        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
+            if depth < _DEPTH:
+                waiting += [(child, depth + 1) for child in reversed(inner)]
+        else:
+            yield part
+
+
+def _body(parts: list[Message]) -> Message | None:
+    """Choose the part to read: the first plain text, else the first HTML."""
+    texts = [part for part in parts if not _named(part) and not _disposed(part)]
+    for wanted in ("text/plain", "text/html", "text/enriched", "text/calendar"):
+        for part in texts:
+            if part.get_content_type() == wanted:
+                return part
+    return None
+
+
+def _is_attachment(part: Message, body: Message | None) -> bool:
+    if part is body:
+        return False
+    if _named(part) or _disposed(part):
+        return True
+    return part.get_content_maintype() not in ("text", "multipart")
+
+
+def _disposed(part: Message) -> bool:
+    return str(part.get("content-disposition", "")).strip().lower().startswith("attachment")
+
+
+def _named(part: Message) -> bool:
+    return bool(file_name(part))
+
+
+def file_name(part: Message) -> str:
+    """Return a part's file name, decoded, "" where it has none."""
+    try:
+        return decoded(str(part.get_filename() or ""))[:255]
+    except NASTY:
+        return ""
+
+
+def _attachment(part: Message) -> Attachment:
+    kind = storable(part.get_content_type())[:100]
+    if part.get_content_maintype() == "message":
+        name = file_name(part) or _attached_subject(part)
+        return Attachment(name, kind, len(_source(part)))
+    return Attachment(file_name(part), kind, len(content(part)))
+
+
+def _attached_subject(part: Message) -> str:
+    inner = part.get_payload()
+    first = inner[0] if isinstance(inner, list) and inner else None
+    return decoded(str(first.get("subject", ""))) if isinstance(first, Message) else ""
+
+
+def _source(part: Message) -> bytes:
+    """Return an attached message's bytes, as near as the parser kept them."""
+    inner = part.get_payload()
+    try:
+        return bytes(inner[0]) if isinstance(inner, list) and inner else content(part)
+    except (*NASTY, UnicodeError):
+        return b""
+
+
+def content(part: Message) -> bytes:
+    """Return a part's content with its transfer encoding undone, as far as that is possible."""
+    try:
+        found = part.get_payload(decode=True)
+    except NASTY:
+        return b""
+    return found if isinstance(found, bytes) else b""
+
+
+def text_of(part: Message) -> str:
+    """Return a text part as plain text."""
+    data = content(part)[:_TEXT_BYTES]
+    text = storable(charset_decoded(data, _charset(part)))
+    if part.get_content_type() == "text/html":
+        text = from_html(text)
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+
+
+def _charset(part: Message) -> str | None:
+    try:
+        return part.get_content_charset()
+    except NASTY:
+        return None
+
+
+def from_html(html: str) -> str:
+    """Render HTML as text; where it cannot be rendered, its tags are dropped."""
+    from inscriptis import get_text  # lxml: costs 60 ms and is rarely needed
+    from lxml.etree import LxmlError
+
+    html = html[:_HTML_CHARACTERS]
+    try:
+        return storable(get_text(html))
+    except (*NASTY, LxmlError):
+        return re.sub(r"<[^<>]*>", " ", html)
+
+
+def _flat_text(raw: bytes, parts: list[Message]) -> str:
+    """Show the body as it is where the structure is hopeless and names nothing to read."""
+    if parts:
+        return ""
+    return storable(eight_bit(body_part(raw)[:_TEXT_BYTES])).replace("\r\n", "\n").strip("\n")
