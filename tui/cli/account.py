@@ -143,6 +143,7 @@ def climb(name: Name, json: Json = False) -> None:
             steps.append(step)
             if not json:
                 write(_step_lines(step))
+        cancel.check()  # for the ladder tells it as a failed step
     ok = all(step.ok for step in steps)
     if json:
         write_json({"ok": ok, "steps": [asdict(step) for step in steps]})

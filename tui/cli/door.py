@@ -9,17 +9,15 @@ import typer
 
 from services.errors import Cancelled, InvalidInput, ServiceError
 from tui.cli import output
+from tui.cli.codes import DONE, FAILED, INTERRUPTED, PIPE_CLOSED, WRONG_USE
 from tui.cli.root import root
-
-DONE, FAILED, WRONG_USE, PARTLY = 0, 1, 2, 3
-INTERRUPTED, PIPE_CLOSED = 130, 141
-"""As a shell reports them: 128 and the number of SIGINT, SIGPIPE."""
 
 
 def run(args: Sequence[str]) -> int:
     """Run one command and return its exit code. Never raises, never prints a traceback."""
     output.harden()
     try:
+        _refuse_undecodable(args)
         found = root().main(list(args), prog_name="tourmail", standalone_mode=False)
         output.flush()
         return found if isinstance(found, int) else DONE
@@ -30,6 +28,13 @@ def run(args: Sequence[str]) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last door: no traceback passes it
         return _tell(error)
+
+
+def _refuse_undecodable(args: Sequence[str]) -> None:
+    """Python hides bytes that are no text in lone surrogates, which nothing later could save."""
+    for place, arg in enumerate(args, 1):
+        if any("\ud800" <= char <= "\udfff" for char in arg):
+            raise InvalidInput({f"argument {place}": "This is not text in UTF-8."})
 
 
 def _tell(error: Exception) -> int:

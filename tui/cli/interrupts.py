@@ -13,16 +13,22 @@ from services.errors import Cancelled
 from tui.cli.output import say
 
 
+class Signalled(Cancel):
+    """A request to stop that knows which signal asked for it."""
+
+    number: int = signal.SIGINT
+
+
 @contextmanager
-def cancelling() -> Iterator[Cancel]:
+def cancelling() -> Iterator[Signalled]:
     """Hand out a Cancel that SIGINT and SIGTERM ask; a second SIGINT ends the program at once.
 
     Leaves with the code that a shell expects (128 and the signal's number) where work was cut off.
     """
-    cancel, received = Cancel(), list[int]()
+    cancel = Signalled()
 
     def ask(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
+        cancel.number = number
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # Not from here: the main thread may hold the very lock that `cancel` takes.
         threading.Thread(target=cancel.cancel, daemon=True).start()
@@ -32,7 +38,7 @@ def cancelling() -> Iterator[Cancel]:
         yield cancel
     except Cancelled as error:
         say(str(error))
-        raise typer.Exit(128 + (received or [signal.SIGINT])[0]) from error
+        raise typer.Exit(128 + cancel.number) from error
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -50,6 +50,16 @@ def write_json(value: Any) -> None:
         sys.stdout.write("\n")
 
 
+def write_json_rows(rows: Iterable[Any]) -> None:
+    """Write rows as a JSON array, one at a time, however many there are."""
+    with _telling_faults():
+        opening = "["
+        for row in rows:
+            sys.stdout.write(f"{opening}\n{json.dumps(row, default=_plainly)}")
+            opening = ","
+        sys.stdout.write("[]\n" if opening == "[" else "\n]\n")
+
+
 def write_bytes(data: bytes) -> None:
     """Write bytes exactly as they are to standard output."""
     with _telling_faults():

@@ -1,0 +1,119 @@
+"""`tourmail db`: a store that is whole, one that is not, one that is older or newer."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.tui.cli.conftest import CommandLine
+
+
+@pytest.fixture
+def store(tourmail: CommandLine) -> Path:
+    """A store with one account and its password; returns its file."""
+    tourmail.done(
+        *("account", "add", "RES", "--protocol", "imap", "--server", "mail.example.com"),
+        *("--user", "res@example.com", "--password-file", "-"),
+        stdin="geheim",
+    )
+    return tourmail.folder / "store" / "tourmail.sqlite"
+
+
+def change(store: Path, statement: str) -> None:
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def checks(tourmail: CommandLine) -> dict[str, bool]:
+    found = tourmail("db", "check", "--json").json
+    return {one["check"]: one["ok"] for one in found["checks"]}
+
+
+def test_a_sound_store_passes_every_check(tourmail: CommandLine, store: Path) -> None:
+    found = tourmail.done("db", "check", "--json").json
+    assert found["ok"] is True
+    assert checks(tourmail) == dict.fromkeys(
+        ("schema", "key", "file", "references", "secrets"), True
+    )
+    assert "1 secret decrypted." in tourmail.done("db", "check").out
+
+
+def test_a_secret_that_does_not_decrypt_is_found(tourmail: CommandLine, store: Path) -> None:
+    change(store, "UPDATE secret SET ciphertext = x'00112233445566778899aabbccddeeff00'")
+    ended = tourmail("db", "check")
+    assert ended.code == 1
+    assert "RES, password" in ended.out
+    assert checks(tourmail)["secrets"] is False
+
+
+def test_a_row_without_its_parent_is_found(tourmail: CommandLine, store: Path) -> None:
+    change(store, "UPDATE email_account SET error_queue_id = 77")
+    assert tourmail("db", "check").code == 1
+    assert checks(tourmail)["references"] is False
+
+
+def test_an_index_that_disagrees_with_its_table_is_found(
+    tourmail: CommandLine, store: Path
+) -> None:
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, 'default_email', 'description')"
+            " WHERE name = 'ix_mail_outcome_received'"
+        )
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = 'CREATE INDEX ix_email_account_mailbox"
+            " ON email_account (name)' WHERE name = 'ix_email_account_mailbox'"
+        )
+        connection.commit()
+    assert checks(tourmail)["file"] is False
+
+
+def test_a_wrong_key_is_told_in_one_sentence(tourmail: CommandLine, store: Path) -> None:
+    key = tourmail.folder / "key" / "tourmail.key"
+    key.write_text("deadbeef AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+    ended = tourmail("db", "check")
+    assert (ended.code, ended.out) == (1, "")
+    assert "does not belong to this store" in ended.err
+
+
+def test_an_older_store_is_upgraded_on_request_only(tourmail: CommandLine, store: Path) -> None:
+    change(store, "UPDATE alembic_version SET version_num = '0000'")
+    ended = tourmail("account", "list")
+    assert ended.code == 1
+    assert "tourmail db upgrade" in ended.err
+
+
+def test_a_newer_store_is_refused_and_left_alone(tourmail: CommandLine, store: Path) -> None:
+    change(store, "UPDATE alembic_version SET version_num = '9999'")
+    for words in (("account", "list"), ("db", "upgrade"), ("db", "check")):
+        ended = tourmail(*words)
+        assert ended.code == 1
+        assert "newer schema" in ended.err
+
+
+def test_a_current_store_needs_no_upgrade(tourmail: CommandLine, store: Path) -> None:
+    assert "already" in tourmail.done("db", "upgrade").out
+    assert tourmail.done("db", "upgrade", "--json").json["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("DATABASE_URL", "nonsense", "TOURMAIL_DATABASE_URL is not the URL"),
+        ("DATABASE_URL", "oracle9://a:geheim@h/x", "no driver"),
+        ("DATABASE_URL", "sqlite:////proc/none/x.sqlite", "cannot be made"),
+        ("MAX_MESSAGE_MB", "many", "TOURMAIL_MAX_MESSAGE_MB cannot be used"),
+        ("GRAPH_URL", "http://plain.example.com", "TOURMAIL_GRAPH_URL cannot be used"),
+    ],
+)
+def test_a_wrong_setting_is_told_by_its_variable(
+    tourmail: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(f"TOURMAIL_{name}", value)
+    ended = tourmail("account", "list")
+    assert ended.code == 1
+    assert told in ended.err
+    assert "geheim" not in ended.err

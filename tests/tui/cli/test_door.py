@@ -1,0 +1,273 @@
+"""The way in and out, in processes of their own: codes, streams, terminals, signals, imports."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from tests.servers.process import wait_until
+from tests.servers.smtp import SmtpServer
+from tests.tui.cli.conftest import CommandLine
+
+TOURMAIL = [sys.executable, "-m", "tui"]
+IMAP = ("--protocol", "imap", "--server", "mail.example.com", "--user", "res@example.com")
+SECRET = "geheim-8371"
+
+
+def tourmail(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TOURMAIL, *args], input=stdin, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def imported(*args: str) -> set[str]:
+    """Return the top-level packages that a command imports."""
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "tui", *args],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    lines = [line.rpartition("|")[2] for line in ran.stderr.splitlines() if "|" in line]
+    return {line.strip().partition(".")[0] for line in lines}
+
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def test_results_go_to_standard_output_and_messages_to_standard_error() -> None:
+    added = tourmail("account", "add", "RES", *IMAP, "--password-file", "-", stdin=SECRET)
+    assert (added.returncode, added.stdout) == (0, "")
+    assert "Saved RES." in added.stderr
+    listed = tourmail("account", "list", "--json")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert '"name": "RES"' in listed.stdout
+    refused = tourmail("account", "add", "res", *IMAP, "--password-file", "-", stdin=SECRET)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    failed = tourmail("account", "show", "NOBODY")
+    assert (failed.returncode, failed.stdout) == (1, "")
+
+
+def test_the_version_is_told_without_heavy_imports() -> None:
+    assert tourmail("--version").stdout == f"tourmail {version('tourmail')}\n"
+    assert not imported("--version") & {"typer", "rich", "textual", "pydantic", "sqlmodel"}
+
+
+def test_a_wrong_option_costs_no_network_library() -> None:
+    heavy = {"textual", "requests", "msal", "imapclient", "alembic", "smtplib", "cryptography"}
+    assert not imported("account", "list", "--bogus") & heavy
+
+
+def test_the_console_does_without_the_command_line_s_libraries(tmp_path: Path) -> None:
+    code = (
+        "import sys, tui.app\n"
+        "tui.app.run_console = lambda: print(sorted(sys.modules)) or 0\n"
+        "sys.argv = ['tourmail']\n"
+        "from tui.__main__ import main\n"
+        "main()\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "'typer'" not in ran.stdout
+    assert "'tui.cli" not in ran.stdout
+
+
+@pytest.mark.parametrize("args", [["account"], ["account", "nonsense"], ["nonsense"]])
+def test_incomplete_words_are_wrong_use(args: list[str]) -> None:
+    ended = tourmail(*args)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr
+
+
+def test_a_near_miss_is_suggested() -> None:
+    assert "'account'" in tourmail("acount").stderr
+
+
+def test_help_is_a_result(environment: Path) -> None:
+    for args in (["--help"], ["account", "add", "-h"]):
+        ended = tourmail(*args)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "Usage: tourmail" in ended.stdout
+
+
+def test_a_closed_pipe_is_quiet(tourmail_done: Callable[..., None]) -> None:
+    for number in range(3):
+        tourmail_done("user", "add", f"U{number}", "--full-name", "x" * 100)
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        ended = subprocess.run(
+            [*TOURMAIL, "user", "list"], stdout=closed, stderr=subprocess.PIPE, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.fixture
+def tourmail_done(tourmail: CommandLine) -> Callable[..., object]:
+    return tourmail.done
+
+
+def test_a_full_disk_behind_standard_output_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*TOURMAIL, "user", "list", "--json"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert ended.returncode == 1
+    assert b"Standard output cannot be written" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+def test_text_that_the_locale_cannot_show_is_replaced(tourmail: CommandLine) -> None:
+    tourmail.done("user", "add", "ANNA", "--full-name", "Änne 旅")
+    ended = subprocess.run(
+        [*TOURMAIL, "user", "list"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"?nne ?" in ended.stdout
+
+
+def test_arguments_that_are_no_text_are_refused() -> None:
+    ended = subprocess.run(
+        [*TOURMAIL, "user", "add", b"a\xffb"], capture_output=True, timeout=60, check=False
+    )
+    assert ended.returncode == 2
+    assert b"argument 3: " in ended.stderr
+
+
+def test_a_bug_is_one_line_with_a_log_that_holds_no_values(
+    tourmail: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise RuntimeError(SECRET)
+
+    monkeypatch.setattr("services.codes.CodeService.list", broken)
+    ended = tourmail("user", "list")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("tourmail broke (RuntimeError).")
+    assert len(ended.err.splitlines()) == 1
+    log = Path(ended.err.rpartition(" ")[2].strip().removesuffix("."))
+    assert "RuntimeError" in log.read_text()
+    assert SECRET not in ended.err + log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+# ------------------------------------------------------------------------- terminals
+
+
+class Terminal:
+    """A command on a terminal of its own: what it shows is read, what is typed is sent."""
+
+    def __init__(self, *args: str) -> None:
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.execv(sys.executable, [*TOURMAIL, *args])
+        self.shown = ""
+
+    def expect(self, words: str) -> None:
+        """Read until the words are shown."""
+        deadline = time.monotonic() + 30
+        while words not in self.shown:
+            assert time.monotonic() < deadline, self.shown
+            if select.select([self._fd], [], [], 0.1)[0]:
+                self.shown += os.read(self._fd, 4096).decode()
+
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def code(self) -> int:
+        """Read what is left and return the exit code."""
+        try:
+            while data := os.read(self._fd, 4096):
+                self.shown += data.decode()
+        except OSError:  # how Linux says that the other side is gone
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_on_a_terminal_the_password_is_asked_for_blind_and_twice() -> None:
+    terminal = Terminal("account", "add", "RES", *IMAP)
+    terminal.expect("Password: ")
+    terminal.type(f"{SECRET}\n")
+    terminal.expect("Password Repeat: ")
+    terminal.type(f"{SECRET}\n")
+    assert terminal.code() == 0
+    assert SECRET not in terminal.shown
+    assert '"password"' in tourmail("account", "show", "RES", "--json").stdout
+
+
+@pytest.mark.parametrize("answers", [("one", "two"), ("",)])
+def test_passwords_that_differ_or_are_blank_save_nothing(answers: tuple[str, ...]) -> None:
+    terminal = Terminal("account", "add", "RES", *IMAP)
+    for words, answer in zip(("Password: ", "Password Repeat: "), answers, strict=False):
+        terminal.expect(words)
+        terminal.type(f"{answer}\n")
+    assert terminal.code() in (1, 2)
+    assert tourmail("account", "list", "--json").stdout == "[]\n"
+
+
+def test_control_c_at_a_question_leaves_without_a_trace() -> None:
+    terminal = Terminal("account", "add", "RES", *IMAP)
+    terminal.expect("Password: ")
+    terminal.type("\x03")
+    assert terminal.code() == 130
+    assert "Traceback" not in terminal.shown
+
+
+def test_a_table_is_cut_to_the_terminals_width(tourmail: CommandLine) -> None:
+    tourmail.done("user", "add", "ANNA", "--full-name", "x" * 100)
+    terminal = Terminal("user", "list")
+    assert terminal.code() == 0
+    assert max(len(line) for line in terminal.shown.splitlines()) <= 80
+
+
+# ------------------------------------------------------------------------- long work
+
+
+@pytest.fixture
+def hanging(tourmail: CommandLine, smtp_server: Callable[..., SmtpServer]) -> SmtpServer:
+    """A server that greets nobody, with an account on it."""
+    server = smtp_server()
+    server.script.hangs["CONNECT"] = 60
+    tourmail.done(
+        *("account", "add", "SEND", "--protocol", "smtp", "--server", "localhost"),
+        *("--port", str(server.port), "--user", "u", "--password-file", "-"),
+        *("--default-email", "office@example.com"),
+        stdin=SECRET,
+    )
+    return server
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_what_waits_for_a_server(
+    hanging: SmtpServer, number: signal.Signals, code: int
+) -> None:
+    process = subprocess.Popen(
+        [*TOURMAIL, "account", "test", "SEND", "--json"], stderr=subprocess.PIPE
+    )
+    wait_until(lambda: hanging.connections > 0, "no connection")
+    process.send_signal(number)
+    _out, told = process.communicate(timeout=10)
+    assert process.returncode == code
+    assert b"Traceback" not in told
+
+
+def test_the_process_list_shows_no_secret(hanging: SmtpServer) -> None:
+    process = subprocess.Popen([*TOURMAIL, "account", "test", "SEND"], stdout=subprocess.PIPE)
+    try:
+        wait_until(lambda: hanging.connections > 0, "no connection")
+        for name in ("cmdline", "environ"):
+            assert SECRET.encode() not in Path(f"/proc/{process.pid}/{name}").read_bytes()
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)

@@ -1,0 +1,40 @@
+"""How far long work is: a bar on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tui.cli.output import say
+
+LINE_SECONDS = 10.0
+"""Between two lines where there is no terminal; what takes less is not told at all."""
+
+Tell = Callable[[int, int | None], None]
+"""Takes how much is done, and of how much (None: nobody knows yet)."""
+
+
+@contextmanager
+def shown(what: str) -> Iterator[Tell]:
+    """Show how far something is while the block runs."""
+    if not sys.stderr.isatty():
+        yield _lines(what)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _lines(what: str) -> Tell:
+    told = time.monotonic()
+
+    def tell(done: int, total: int | None) -> None:
+        nonlocal told
+        if time.monotonic() - told >= LINE_SECONDS:
+            told = time.monotonic()
+            say(f"{what}: {done:,} of {total:,}" if total is not None else f"{what}: {done:,}")
+
+    return tell

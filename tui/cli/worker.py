@@ -1,0 +1,37 @@
+"""`tourmail worker`: does the work that the store says is due."""
+
+import signal
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from tui.cli.codes import INTERRUPTED
+from tui.cli.common import Json, opened, single
+from tui.cli.output import say, write_json
+
+Once = Annotated[
+    bool, typer.Option("--once", help="Do what is due now and end, as cron and timers want it.")
+]
+
+
+def app(_name: str) -> typer.Typer:
+    """Return the command."""
+    return single(work)
+
+
+def work(once: Once = False, json: Json = False) -> None:
+    """Send what is due, until SIGTERM or Ctrl+C; the message in hand is finished or handed back."""
+    from services.worker.embedded import run
+    from tui.cli.interrupts import cancelling
+
+    with opened() as services, cancelling() as stop:
+        if not once:
+            say("At work. Ctrl+C ends it.")
+        tally = run(services, stop, once, say)
+    if json:
+        write_json(asdict(tally))
+    else:
+        say(", ".join(f"{number} {state}" for state, number in asdict(tally).items()) + ".")
+    if stop.requested and stop.number == signal.SIGINT:
+        raise typer.Exit(INTERRUPTED)
