@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from models.account import Account, EmailAccountRow
@@ -109,8 +109,8 @@ class ImportService:
             cancel=surroundings.cancel,
             say=surroundings.say,
             wait=WAIT_SECONDS,
-        ):
-            importer = protocol.importer(settings, surroundings)
+        ) as more_slots:
+            importer = protocol.importer(settings, replace(surroundings, more_slots=more_slots))
             try:
                 yield importer
             finally:
