@@ -1,0 +1,71 @@
+"""The demo without a terminal: the whole way from no account to a reply imported, told in words."""
+
+from collections.abc import Callable
+
+from models.mail import Outcome
+from services.demo.sandbox import (
+    Sandbox,
+    fill_accounts,
+    fill_codes,
+    send_samples,
+    wait_for_answers,
+)
+from services.errors import ServiceError
+from services.mail import MailFilter
+from services.protocols.base import Surroundings
+from services.text import count
+
+ACCOUNT = "RESERVATIONS"
+_LISTED = 50
+
+
+def walk(box: Sandbox, say: Callable[[str], None]) -> None:
+    """Create accounts, test them, send, be answered, import twice, list.
+
+    Raises ServiceError where anything is not as it should be, so that a script notices.
+    """
+    fill_codes(box.services)
+    fill_accounts(box)
+    say("Contact types, users, a queue, agents, suppliers and two accounts are set up.")
+    for line in box.services.accounts.list():
+        _test(box, line.name, say)
+    send_samples(box, say)
+    wait_for_answers(box)
+    say(f"{count(box.servers.answered, 'answer')} came back.")
+    _import_twice(box, say)
+    _list(box, say)
+
+
+def _test(box: Sandbox, name: str, say: Callable[[str], None]) -> None:
+    account = box.services.accounts.get(name)
+    say(f"Test Connection of {name}:")
+    for step in box.services.probe.climb(account, account.id, Surroundings(box.config)):
+        say(f"  {step.step}: {step.detail} ({step.ms} ms)")
+        if step.ok is False:
+            raise ServiceError(f"{name}: {step.detail}", step.hint)
+
+
+def _import_twice(box: Sandbox, say: Callable[[str], None]) -> None:
+    for again in (False, True):
+        result = box.services.importing.run(
+            ACCOUNT, trigger="command", surroundings=Surroundings(box.config)
+        )
+        counts = result.counts
+        say(
+            f"{'Importing again' if again else 'Importing'}: "
+            f"{counts.server_count} on the server = {counts.before_start} before the start"
+            f" + {counts.known} known + {counts.imported} imported + {counts.skipped} skipped"
+            f" + {counts.errors} errors + {counts.gone} gone."
+        )
+        if not result.ok or (again and counts.known != counts.server_count):
+            raise ServiceError("The import does not add up.", result.message)
+
+
+def _list(box: Sandbox, say: Callable[[str], None]) -> None:
+    rows = box.services.mail.list(MailFilter(), limit=_LISTED).rows
+    say("What became of each message:")
+    for mail in rows:
+        say(f"  {mail.outcome:<9} {mail.sender or '-':<32} {mail.subject}")
+        say(f"            {box.services.mail.get(mail.id).why}")
+    if not any(mail.outcome is Outcome.IMPORTED for mail in rows):
+        raise ServiceError("No reply was imported.")

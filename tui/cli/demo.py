@@ -1,0 +1,64 @@
+"""`tourmail demo`: a sandbox with real mail servers, for a look at the product or for a script."""
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tui.cli.common import single
+from tui.cli.output import say, write
+
+if TYPE_CHECKING:
+    from services.demo.sandbox import Sandbox
+
+Headless = Annotated[
+    bool, typer.Option("--headless", help="Walk the main path and say what happened; no console.")
+]
+
+
+def app(_name: str) -> typer.Typer:
+    """Return the command."""
+    return single(demo)
+
+
+def demo(headless: Headless = False) -> None:
+    """Try tourmail in a sandbox: real SMTP and IMAP servers on loopback and sample data.
+
+    Nothing leaves this machine, and nothing of it is left at the end. Without a terminal it walks
+    the main path by itself.
+    """
+    from services.demo.sandbox import sandbox
+
+    with sandbox() as box:
+        if headless or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            _walk(box)
+        else:
+            raise typer.Exit(_console(box))
+
+
+def _walk(box: "Sandbox") -> None:
+    from services.demo.walk import walk
+
+    walk(box, lambda text: write([text]))
+    write(["All of this ran on real servers on loopback; nothing of it is left."])
+
+
+def _console(box: "Sandbox") -> int:
+    from services.cancel import Cancel
+    from services.demo.sandbox import fill_accounts, fill_codes, send_samples
+    from services.worker import embedded
+    from tui.app import run_console
+
+    say("Starting the servers and the sample office.")
+    fill_codes(box.services)
+    fill_accounts(box)
+    send_samples(box, lambda _text: None)
+    stop = Cancel()
+    worker = threading.Thread(target=embedded.run, args=(box.services, stop))
+    worker.start()
+    try:
+        return run_console(box.config)
+    finally:
+        stop.cancel()
+        worker.join()
