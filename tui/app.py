@@ -160,10 +160,12 @@ class Console(App[None]):
 
     def action_command_palette(self) -> None:
         """Open the palette, from a page only."""
+        from textual.command import CommandPalette
+
         from tui.widgets.page import Page
 
         if isinstance(self.screen, Page):
-            super().action_command_palette()
+            self.push_screen(CommandPalette(placeholder="A screen, an account or an action"))
 
     async def action_quit(self) -> None:
         """Leave; unsaved input is asked about first, and a save under way is finished."""

@@ -13,7 +13,7 @@ from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import reactive, var
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
@@ -89,7 +89,26 @@ class TextInput(Input):
 
 
 class SecretInput(TextInput):
-    """A line for a secret: what is typed is never shown, copied or cut (OSC 52)."""
+    """A line for a secret: what is typed is never shown, copied or cut (OSC 52).
+
+    ^X, which cuts elsewhere, asks for the removal of what is stored.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+x", "remove_stored", "Remove stored")]
+
+    stored: var[bool] = var(False)
+    """Whether something is stored that could be removed."""
+
+    class RemovalAsked(Message):
+        """The admin wants the stored secret removed, or takes that back."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to remove only what is stored."""
+        return self.stored if action == "remove_stored" else True
+
+    def action_remove_stored(self) -> None:
+        """Ask the editor."""
+        self.post_message(self.RemovalAsked())
 
     def action_copy(self) -> None:
         """Keep the secret out of the clipboard."""

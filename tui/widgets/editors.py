@@ -11,13 +11,12 @@ Each one is a line: label, a mark where the field is wrong, the control, a note 
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import SecretStr
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
@@ -201,7 +200,6 @@ class SecretEditor(Editor):
     SecretEditor > #first { width: 23; }
     SecretEditor > #repeat { width: 1fr; max-width: 18; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+x", "clear_stored", "Remove stored")]
 
     def __init__(self, spec: FieldSpec) -> None:
         """Make both inputs."""
@@ -259,6 +257,7 @@ class SecretEditor(Editor):
     def _say_stored(self) -> None:
         words = ("will be removed", "on Save") if self.cleared else ("stored; blank", "keeps it")
         self.first.placeholder, self.second.placeholder = words if self._stored else ("", "")
+        self.first.stored = self.second.stored = self._stored
         self.refresh_bindings()
 
     def repeat_error(self) -> str:
@@ -278,12 +277,8 @@ class SecretEditor(Editor):
     def _keep_words(self) -> str:
         return f"A {self.spec.title} is stored: blank keeps it, ^X removes it on Save."
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to remove only what is stored."""
-        return self._stored if action == "clear_stored" else True
-
-    def action_clear_stored(self) -> None:
-        """Ask for the stored secret's removal on Save, or take that back."""
+    @on(SecretInput.RemovalAsked)
+    def _removal_asked(self) -> None:
         self.cleared = not self.cleared
         self.first.value = self.second.value = ""
         self._say_stored()
