@@ -84,12 +84,9 @@ class Client(smtplib.SMTP):
         super().__init__(local_hostname="localhost")
 
     def attach(self, sock: socket.socket, wire: Wire) -> None:
-        """Go on over this socket; what was said in clear before is void (RFC 3207 §4.2)."""
+        """Go on over this socket; what was said before it must be asked anew (RFC 3207 §4.2)."""
         self.sock, self.wire = sock, wire
         self.file = wire
-        self.helo_resp = self.ehlo_resp = None
-        self.esmtp_features = {}
-        self.does_esmtp = False
 
     def send(self, s: str | bytes) -> None:  # type: ignore[override]
         """Send, beginning a command anew; smtplib's own has no bound but one for all of it."""

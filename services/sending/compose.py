@@ -149,7 +149,7 @@ def _body(mail: OutgoingMail, boundary: str) -> bytes:
 
 def _text(text: str, subtype: str) -> bytes:
     part = MIMEPart(_MIME)
-    part.set_content(text.replace("\r\n", "\n").replace("\r", "\n"), subtype, charset="utf-8")
+    part.set_content(text, subtype, charset="utf-8")
     return part.as_bytes()
 
 

@@ -1,4 +1,8 @@
-"""What only a person may decide about outgoing mail; each decision fences off earlier claims."""
+"""What only a person may decide about outgoing mail, where nobody is sending it just now.
+
+A holder whose lease ran out can then write nothing more: the state is no longer its own, and the
+next claim has a newer number.
+"""
 
 import uuid
 from datetime import datetime
@@ -79,5 +83,5 @@ def _move(
 
 
 def _change(session: Session, which: int, **values: object) -> None:
-    kept = {"next_attempt_at": None, "lease_until": None, "claim": OutboxRow.claim + 1, **values}
+    kept = {"next_attempt_at": None, "lease_until": None, **values}
     session.execute(update(OutboxRow).where(col(OutboxRow.id) == which).values(**kept))

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from services.bootstrap import Services, utc_now
 from services.cancel import Cancel
 from services.errors import Cancelled
 from services.protocols.base import Surroundings
-from services.sending import lease
+from services.sending import claims, decisions, lease
 from services.sending.deliver import Tally
 from tests.servers.postfix import GREYLISTED_DOMAIN, REFUSED_DOMAIN, Postfix
 from tests.servers.process import free_ports, wait_until
@@ -240,10 +241,11 @@ def test_only_one_message_is_tried_once_whether_due_or_not(
 ) -> None:
     account(services, server.port)
     first, second = queue(services), queue(services)
-    server.script.replies["MAIL"] = "451 4.3.0 later"
+    server.script.recipients["anna@agent.test"] = "451 4.3.0 later"
     assert run(services, second) == Tally(queued=1)
     assert run(services, second) == Tally(queued=1)
-    server.script.replies.clear()
+    assert services.outbox.get(second).attempts == 2
+    server.script.recipients.clear()
     assert run(services, second) == Tally(sent=1)
     assert run(services, second) == Tally()
     assert services.outbox.get(first).attempts == 0
@@ -334,10 +336,29 @@ def test_a_message_that_somebody_took_over_is_not_written_to(
     assert any("taken over" in words for words in said)
 
 
+def test_a_lost_lease_breaks_the_connection_off(
+    services: Services, clock: Clock, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.05)
+    server.script.hangs["DATA"] = 30
+    account(services, server.port)
+    which = queue(services)
+    thread = threading.Thread(target=run, args=(services,))
+    thread.start()
+    wait_until(lambda: "DATA" in server.commands, "no DATA")
+    with services.store.write() as session:  # as another process would after the lease
+        claims.expire(session, clock() + timedelta(seconds=100))
+        decisions.resend(session, which, clock())
+    thread.join(10)
+    assert not thread.is_alive()
+    assert services.outbox.get(which).state is OutboxState.QUEUED
+
+
 # ------------------------------------------------------------------------------ other processes
 
 _WORKER = """
 import sys
+from datetime import timedelta
 from pathlib import Path
 from services.cancel import Cancel
 from services.worker.embedded import run
