@@ -193,7 +193,7 @@ def _raw(option: FieldOption, value: Any) -> Any:
     if option.kind is Kind.SECRET:
         from tui.cli.secret import read_secret
 
-        return read_secret(value, option.path)
+        return read_secret(value, option.path, option.info.title or option.word)
     if option.kind is Kind.TEXTS:
         return tuple(text for text in value if text.strip())
     if option.kind is Kind.MAILBOXES:

@@ -23,7 +23,13 @@ _GAP = "  "
 
 
 def harden() -> None:
-    """Let no character fail to be written, whatever the locale's encoding."""
+    """Let no character fail to be written, whatever the locale's encoding.
+
+    A stream that was closed before we began (``<&-``) is taken for an empty one.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a test's stand-in has none

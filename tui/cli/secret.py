@@ -11,11 +11,14 @@ _MOST = 65_536
 """Bytes. No secret is as long; somebody named the wrong file."""
 
 
-def read_secret(source: str, path: str) -> SecretStr:
+def read_secret(source: str, path: str, title: str) -> SecretStr:
     """Return what a file holds (``-``: standard input) without its line end.
 
+    Where standard input is a terminal it is asked for, since reading would show it.
     Raises InvalidInput at `path` where it cannot be read, is empty or has several lines.
     """
+    if source == "-" and sys.stdin.isatty():
+        return ask_secret(title)
     try:
         data = _bytes(source)
         text = data.decode("utf-8-sig")

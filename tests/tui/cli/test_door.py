@@ -137,6 +137,16 @@ def test_text_that_the_locale_cannot_show_is_replaced(tourmail: CommandLine) -> 
     assert b"?nne ?" in ended.stdout
 
 
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_taken_for_empty_ones(streams: str) -> None:
+    words = " ".join([*TOURMAIL, "user", "add", "ANNA", "--json"])
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"{words} {streams}"], capture_output=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0
+    assert b"broke" not in ended.stderr
+
+
 def test_arguments_that_are_no_text_are_refused() -> None:
     ended = subprocess.run(
         [*TOURMAIL, "user", "add", b"a\xffb"], capture_output=True, timeout=60, check=False
@@ -195,8 +205,11 @@ class Terminal:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def test_on_a_terminal_the_password_is_asked_for_blind_and_twice() -> None:
-    terminal = Terminal("account", "add", "RES", *IMAP)
+@pytest.mark.parametrize("options", [(), ("--password-file", "-")])
+def test_on_a_terminal_the_password_is_asked_for_blind_and_twice(
+    options: tuple[str, ...],
+) -> None:
+    terminal = Terminal("account", "add", "RES", *IMAP, *options)
     terminal.expect("Password: ")
     terminal.type(f"{SECRET}\n")
     terminal.expect("Password Repeat: ")
@@ -242,19 +255,25 @@ def hanging(tourmail: CommandLine, smtp_server: Callable[..., SmtpServer]) -> Sm
     tourmail.done(
         *("account", "add", "SEND", "--protocol", "smtp", "--server", "localhost"),
         *("--port", str(server.port), "--user", "u", "--password-file", "-"),
-        *("--default-email", "office@example.com"),
+        *("--default-email", "office@example.com", "--system"),
+        stdin=SECRET,
+    )
+    tourmail.done(
+        *("account", "add", "RES", "--protocol", "imap", "--server", "localhost", "--import"),
+        *("--port", str(server.port), "--user", "u", "--password-file", "-"),
         stdin=SECRET,
     )
     return server
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "words", ["account test SEND --json", "import RES", "send --now --to a@b.c"]
+)
 def test_a_signal_ends_what_waits_for_a_server(
-    hanging: SmtpServer, number: signal.Signals, code: int
+    hanging: SmtpServer, words: str, number: signal.Signals, code: int
 ) -> None:
-    process = subprocess.Popen(
-        [*TOURMAIL, "account", "test", "SEND", "--json"], stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen([*TOURMAIL, *words.split()], stderr=subprocess.PIPE)
     wait_until(lambda: hanging.connections > 0, "no connection")
     process.send_signal(number)
     _out, told = process.communicate(timeout=10)

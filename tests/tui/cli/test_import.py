@@ -80,6 +80,15 @@ def test_an_import_counts_every_message(desk: CommandLine, mailbox: Mailbox) -> 
     assert (whole["known"], whole["reconciled"]) == (2, True)
 
 
+def test_starting_over_is_asked_for_outright(desk: CommandLine) -> None:
+    desk.done("import", "RES")
+    ended = desk("account", "edit", "RES", "--start", "2026-01-01")
+    assert (ended.code, "--yes" in ended.err) == (1, True)
+    assert desk.done("account", "show", "RES", "--json").json["import_started"] is True
+    desk.done("account", "edit", "RES", "--start", "2026-01-01", "--yes")
+    assert desk.done("account", "show", "RES", "--json").json["import_started"] is False
+
+
 def test_an_import_is_told_in_a_sentence(desk: CommandLine, mailbox: Mailbox) -> None:
     mailbox.append(mail("ann@alp.test"))
     assert desk.done("import", "RES").out.startswith("RES: 1 in the mailbox; 1 imported, ")
