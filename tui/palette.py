@@ -85,7 +85,14 @@ class Jump(Provider):
         for name, help_text, run in self._commands:
             score = matcher.match(name)
             if score > 0:
-                yield Hit(score, _shown(matcher.highlight(name), help_text), run, name)
+                yield Hit(score, _shown(_marked(name, query), help_text), run, name)
+
+
+def _marked(name: str, query: str) -> Content:
+    """Return a name with what was typed underlined; Textual's own way would read it as markup."""
+    start = name.casefold().find(query.casefold())
+    found = Content(name)
+    return found.stylize("underline", start, start + len(query)) if start >= 0 else found
 
 
 def _shown(name: Content, kind: str) -> Content:

@@ -71,6 +71,17 @@ class Driver:
             await self.type(text)
             await self.press("tab")
 
+    async def find(self, words: str) -> None:
+        """Choose the palette's first answer to some words."""
+        await self.press("ctrl+p")
+        await self.type(words)
+        for _ in range(100):
+            await self.pilot.pause(0.02)
+            if words.casefold() in self.text().casefold().replace(words.casefold(), "", 1):
+                break
+        await self.pilot.pause(0.3)
+        await self.press("enter")
+
     # ------------------------------------------------------------------ seeing
 
     def text(self) -> str:

@@ -50,6 +50,9 @@ class Home(MenuPage):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "stay", show=False)]
 
+    _asked = False
+    """Whether the upgrade of an older store was offered."""
+
     def body(self) -> Iterable[Widget]:
         """Return the menu and, beside it, the accounts."""
         yield Horizontal(MenuLines(place(self.path)), Summary())
@@ -77,8 +80,9 @@ class Home(MenuPage):
         from services.config import Config
         from services.store.schema import SchemaOutdated, upgrade_store
 
-        if not isinstance(error, SchemaOutdated):
+        if not isinstance(error, SchemaOutdated) or self._asked:
             return
+        self._asked = True  # Home comes back after the answer, and looks again
         words = f"{error.message} Upgrade it now? A backup is made first."
         if await self.dialog(Question("Older store", words, "Upgrade", "Not now")):
             self.say("busy", f"Upgrading the store{glyphs().ellipsis}")

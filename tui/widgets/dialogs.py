@@ -1,10 +1,10 @@
-"""Modal dialogs: a question, one section to fill in, a bug that was reported.
+"""Modal dialogs: their frame, a question, a bug that was reported.
 
-* `Question(text, yes, no)` hands back True or False; y and n, or the first letters, answer at once.
-* `SectionDialog(title, form)` shows a `SettingsForm` and hands back its raw values, or None.
+* `Dialog(title)`: say `contents()`; `dismiss(result)` closes it.
+* `Question(title, text, yes, no)` hands back True or False; y, n and first letters answer at once.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -16,10 +16,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from services.text import plain
-from tui.widgets.chrome import KeyLine, MessageLine
+from tui.widgets.chrome import KeyLine
 from tui.widgets.controls import Control
-from tui.widgets.page import Worker, notice_of
-from tui.widgets.settings_form import SettingsForm
+from tui.widgets.page import Worker
 
 WALK: list[BindingType] = [
     Binding("down,tab,enter", "walk(1)", show=False),
@@ -142,64 +141,6 @@ class Question(Dialog):
     def action_leave(self) -> None:
         """Esc is the harmless answer."""
         self.dismiss(False)
-
-
-class SectionDialog(Dialog):
-    """One section in a modal, with OK and Cancel; its errors stand at its fields."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *WALK,
-        Binding("ctrl+s", "ok", "OK"),
-        Binding("escape", "leave", "Cancel"),
-        Binding("f4,ctrl+o", "take", show=False),
-    ]
-
-    def __init__(
-        self,
-        title: str,
-        form: SettingsForm,
-        *,
-        check: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None,
-        focus: str | None = None,
-    ) -> None:
-        """Take the form; `check` finds what only the caller can, such as duplicates."""
-        super().__init__(title)
-        self.form, self._check, self._focus = form, check, focus
-
-    def contents(self) -> Iterable[Widget]:
-        """Put buttons and message line below the form."""
-        yield self.form
-        yield Horizontal(Button("OK", id="ok"), Button("Cancel", id="cancel"), id="buttons")
-        yield MessageLine()
-        yield KeyLine()
-
-    def on_mount(self) -> None:
-        """Focus the field that was asked for, or the first one."""
-        self.form.focus_field(self._focus or next(iter(self.form.editors)))
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Say what the field is for."""
-        self.query_one(MessageLine).show(notice_of(event.widget))
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """OK or Cancel."""
-        if event.control_widget.id == "ok":
-            self.action_ok()
-        else:
-            self.action_leave()
-
-    def action_ok(self) -> None:
-        """Hand the values back where they are right, else go to the first that is not."""
-        found = {**self.form.errors()}
-        found = {n: w for n, w in found.items() if n in self.form.editors}
-        if not found and self._check:
-            found = dict(self._check(self.form.raw()))
-        if found:
-            self.form.show_errors(found)
-            self.form.focus_field(next(iter(found)))
-            self.query_one(MessageLine).show(notice_of(self.focused))
-        else:
-            self.dismiss(self.form.raw())
 
 
 class BugDialog(Dialog):

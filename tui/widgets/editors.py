@@ -405,6 +405,12 @@ class RadioEditor(Editor):
     def fix(self) -> None:
         """Show it without letting it be changed."""
         self.radios.disabled = self.input.disabled = True
+        self.input.display = self.radios.value == self.own
+
+    def free(self) -> None:
+        """Let it be changed again."""
+        self.radios.disabled, self.input.display = False, True
+        self.input.disabled = self.radios.value != self.own
 
     @on(Control.Changed)
     def _switched(self) -> None:

@@ -296,8 +296,12 @@ class SettingsForm(Vertical):
 
     def free(self, name: str) -> None:
         """Let a field be changed again."""
-        self.editors[name].target.disabled = False
-        self.editors[name].remark_on("")
+        editor = self.editors[name]
+        if isinstance(editor, RadioEditor):
+            editor.free()
+        else:
+            editor.target.disabled = False
+        editor.remark_on("")
 
     def _sum_up(self) -> None:
         parts = []

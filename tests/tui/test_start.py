@@ -1,0 +1,85 @@
+"""What the start costs, and what it says when the store does not open."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from sqlalchemy import text as sql
+
+from services.bootstrap import Services
+from services.config import Config
+from tests.stores import config_in
+from tests.tui.driver import console
+
+HEAVY = (
+    "sqlmodel", "sqlalchemy", "pydantic", "msal", "requests", "imapclient", "alembic",
+    "cryptography", "typer", "email_validator", "inscriptis",
+)  # fmt: skip
+
+FIRST_PAINT = f"""
+import asyncio, sys
+from tui.app import Console
+
+Console.open_services = lambda self: None  # what comes after the first paint
+
+async def main():
+    app = Console()
+    async with app.run_test() as pilot:
+        await pilot.press("c")
+        await pilot.pause()
+        assert "Email Account" in str([line.entry for line in app.screen.focused.lines])
+
+asyncio.run(main())
+print(sorted(set(sys.modules) & set({HEAVY!r})))
+"""
+
+
+def test_the_menu_stands_and_answers_without_the_store_and_its_libraries() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_PAINT], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+async def test_a_wrong_key_is_told_in_a_sentence(folder: Path, services: Services) -> None:
+    other = folder / "other" / "tourmail.key"
+    async with console(folder.parent / "elsewhere", config=config_in(folder.parent / "elsewhere")):
+        pass
+    made = folder.parent / "elsewhere" / "key" / "tourmail.key"
+    other.parent.mkdir()
+    other.write_bytes(made.read_bytes())
+    other.chmod(0o600)
+    config = Config(database_url=config_in(folder).database_url, key_file=other)
+    async with console(folder, config=config) as driver:
+        assert driver.sees("The store is not open")
+        assert driver.kind == "error"
+        assert "key" in driver.message
+        await driver.press("c", "e")
+        assert driver.crumbs == ("Home", "System", "Code Setup"), "what needs the store stays shut"
+        assert driver.kind == "error"
+
+
+async def test_a_newer_store_is_refused_in_a_sentence(folder: Path, services: Services) -> None:
+    set_schema(services, "9999")
+    async with console(folder) as driver:
+        assert "newer schema" in driver.message
+        assert not driver.sees("Upgrade")
+
+
+async def test_an_older_store_is_upgraded_when_somebody_says_so(
+    folder: Path, services: Services
+) -> None:
+    set_schema(services, "0000")
+    async with console(folder) as driver:
+        assert driver.sees("Upgrade it now? A backup is made first.")
+        await driver.press("n")
+        assert driver.sees("The store is not open")
+
+
+def set_schema(services: Services, version: str) -> None:
+    """Pretend that another tourmail made the store."""
+    with services.store.write() as session:
+        session.connection().execute(
+            sql("UPDATE alembic_version SET version_num = :v"), {"v": version}
+        )
+    services.close()
