@@ -1,13 +1,22 @@
 """Office 365 Modern Authentication: sends and imports through Microsoft Graph, app-only."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.account import ProtocolSettings
+from models.account import Advice, ProtocolSettings
 from models.fields import Advanced, Guid, GuidOrDomain, Secret, Words, is_guid
-from services.protocols.base import MailProtocol
+from services.protocols.base import (
+    Importer,
+    LadderScope,
+    MailProtocol,
+    Sender,
+    Step,
+    Surroundings,
+)
+from services.protocols.office365_cloud import cloud_errors
 
 
 class Office365Settings(ProtocolSettings):
@@ -45,12 +54,24 @@ class Office365Settings(ProtocolSettings):
     TOURMAIL_O365_LOGIN_URL and TOURMAIL_GRAPH_URL."""
 
     def mailbox(self) -> str:
-        """Count connections as the service does: by tenant, app and user."""
-        return f"{self.tenant_id}|{self.client_id}|{self.user_object_id}"
+        """Count connections as the service does: by app and user.
+
+        A user's Object ID belongs to one tenant, which has several names: its ID and its domains.
+        """
+        return f"{self.client_id}|{self.user_object_id}"
 
     def endpoint(self) -> tuple[str, ...]:
         """Bind the secret to cloud, tenant, app and user."""
         return ("office365", self.cloud, self.tenant_id, self.client_id, self.user_object_id)
+
+    def advice(self) -> tuple[Advice, ...]:
+        """Warn of an ID that was pasted into two fields."""
+        if self.user_object_id in (self.client_id, self.tenant_id):
+            words = "This is another field's ID; the user's own is in Entra under Users."
+            return (Advice("user_object_id", words),)
+        if self.client_id == self.tenant_id:
+            return (Advice("client_id", "This is the Tenant ID; the app has an ID of its own."),)
+        return ()
 
     def expires(self) -> date | None:
         """Return Secret Expires On."""
@@ -68,13 +89,33 @@ class Office365Settings(ProtocolSettings):
         return {}
 
 
-# provisional until the connection lands, minutes from now
+def _open_sender(settings: Office365Settings, surroundings: Surroundings) -> Sender:
+    from services.protocols.office365_sender import Office365Sender  # requests, only to connect
+
+    return Office365Sender(settings, surroundings)
+
+
+def _open_importer(settings: Office365Settings, surroundings: Surroundings) -> Importer:
+    from services.protocols.office365_mailbox import Office365Importer
+
+    return Office365Importer(settings, surroundings)
+
+
+def _climb(
+    settings: Office365Settings, scope: LadderScope, surroundings: Surroundings
+) -> Iterator[Step]:
+    from services.protocols.office365_ladder import ladder
+
+    return ladder(settings, scope, surroundings)
+
+
 OFFICE365 = MailProtocol(
-    "office365",
-    "Office 365 Modern Authentication",
-    Office365Settings,
-    lambda *_: iter(()),
-    sender=lambda *_: None,
-    importer=lambda *_: None,
+    key="office365",
+    title="Office 365 Modern Authentication",
+    settings=Office365Settings,
+    ladder=_climb,
+    sender=_open_sender,
+    importer=_open_importer,
     connection_ceiling=4,
+    unfit=cloud_errors,
 )
