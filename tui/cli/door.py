@@ -21,13 +21,19 @@ def run(args: Sequence[str]) -> int:
         found = root().main(list(args), prog_name="tourmail", standalone_mode=False)
         output.flush()
         return found if isinstance(found, int) else DONE
-    except (BrokenPipeError, SystemExit):  # typer leaves by SystemExit where a pipe is closed
-        output.silence()
-        return PIPE_CLOSED
+    except SystemExit as left:  # typer's way out: 0 for its completions, else a closed pipe
+        return DONE if not left.code else _unheard()
+    except BrokenPipeError:
+        return _unheard()
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last door: no traceback passes it
         return _tell(error)
+
+
+def _unheard() -> int:
+    output.silence()
+    return PIPE_CLOSED
 
 
 def _refuse_undecodable(args: Sequence[str]) -> None:

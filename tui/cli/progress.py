@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from services.text import plain
 from tui.cli.output import say
 
 LINE_SECONDS = 10.0
@@ -21,10 +22,13 @@ def shown(what: str) -> Iterator[Tell]:
         yield _lines(what)
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
-    with Progress(console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+    # Seldom redrawn: the line may be a slow one.
+    bar = Progress(console=Console(file=sys.stderr), transient=True, refresh_per_second=2)
+    with bar:
+        task = bar.add_task(escape(plain(what)), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from typer.core import TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_install_completion_arguments
 
 COMMANDS = {
     "account": ("account", "Email accounts: what is sent from, what is imported from."),
@@ -73,6 +73,7 @@ def root() -> Root:
         commands=_Lazy(),  # type: ignore[arg-type]  # a lazy mapping serves as the dict
         help=ABOUT,
         no_args_is_help=True,
+        params=list(get_install_completion_arguments()),
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )

@@ -91,6 +91,27 @@ def test_a_near_miss_is_suggested() -> None:
     assert "'account'" in tourmail("acount").stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("tourmail acc", ["account"]),
+        ("tourmail contact-type a", ["add"]),
+        ("tourmail account add --sec", ["--security", "--secret-expires", "--secure"]),
+        ("tourmail account add --security ", ["none", "starttls", "tls"]),
+    ],
+)
+def test_the_shell_is_offered_completions(words: str, offered: list[str]) -> None:
+    asked = {
+        "_TOURMAIL_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    ended = subprocess.run(
+        TOURMAIL, env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout.split()) == (0, offered)
+
+
 def test_help_is_a_result(environment: Path) -> None:
     for args in (["--help"], ["account", "add", "-h"]):
         ended = tourmail(*args)

@@ -1,4 +1,6 @@
-"""How far long work is, where there is no terminal for a bar."""
+"""How far long work is: in lines, or as a bar on a terminal."""
+
+import io
 
 import pytest
 
@@ -19,3 +21,19 @@ def test_long_work_is_told_in_lines(
         tell(1200, 10000)
         tell(1300, None)
     assert capsys.readouterr().err == "RES: 1,200 of 10,000\nRES: 1,300\n"
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_a_bar_whose_label_cannot_steer_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    with progress.shown("RES [red]\x1b]0;owned\x07") as tell:
+        tell(5, 10)
+    assert "[red]" in screen.getvalue()
+    assert "\x1b]0" not in screen.getvalue()
