@@ -60,6 +60,13 @@ MENU = Entry(
             ),
         ),
         Entry(
+            "Messages",
+            entries=(
+                Entry("Email Management", "tui.screens.email_management:EmailManagement"),
+                Entry("Outbox", "tui.screens.outbox:Outbox"),
+            ),
+        ),
+        Entry(
             "Contacts",
             entries=(
                 Entry("Agents", "tui.screens.contacts:Parties", "agent"),

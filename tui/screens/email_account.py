@@ -52,7 +52,8 @@ class AccountForm(FormPage[Saved | None]):
         Binding("f5,ctrl+t", "test", "Test"),
         Binding("f3,ctrl+pagedown", "tab(1)", "Tab"),
         Binding("f2,ctrl+pageup", "tab(-1)", "Tab back"),
-        Binding("ctrl+r", "start_over", "Start over"),
+        Binding("ctrl+r", "rehearse", "Rehearse"),
+        Binding("f6,ctrl+n", "start_over", "Start over"),
     ]
 
     def __init__(
@@ -151,7 +152,7 @@ class AccountForm(FormPage[Saved | None]):
         if account:
             self.identity.fix("name")
         if account and account.import_started and self.importing:
-            self.importing.fix("start", "fixed by the first import")
+            self.importing.fix("start", "fixed; F6 restarts")
         self._wants_system = False
         self._suit()
         self.show_state()
@@ -235,10 +236,20 @@ class AccountForm(FormPage[Saved | None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to start over only where that is possible and seen."""
-        if action == "start_over":
-            started = self.account is not None and self.account.import_started
-            return started and self.is_mounted and self.query_one(TabBar).current == IMPORT
+        if action in ("start_over", "rehearse"):
+            account = self.account
+            if account is None or not self.is_mounted or self.query_one(TabBar).current != IMPORT:
+                return False
+            rehearses = account.importing is not None and account.importing.enabled
+            return rehearses if action == "rehearse" else account.import_started
         return super().check_action(action, parameters)
+
+    def action_rehearse(self) -> None:
+        """List what an import would do, by what is saved."""
+        from tui.screens.import_run import rehearse
+
+        if self.account is not None:
+            self.start(rehearse(self, self.account.name), group="rehearse")
 
     def action_start_over(self) -> None:
         """Let Import From be changed; Save asks before the import starts over."""

@@ -1,7 +1,9 @@
 """The email accounts: list, insert, open, delete."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Coroutine, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
 
 from services.account_list import AccountLine
 from services.paging import Page as Rows
@@ -24,6 +26,10 @@ class Accounts(ListPage):
     the System Email Account, sends for all. Deleting one leaves its mail where it is."""
     NOUN: ClassVar[tuple[str, str]] = ("account", "accounts")
     EMPTY: ClassVar[str] = "No accounts yet: press n to insert the first one."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i", "run('import_now')", "Import Now"),
+        Binding("R", "run('rehearse')", "Rehearse", key_display="R"),
+    ]
 
     def columns(self) -> Sequence[Column]:
         """Return what the manual's list shows, and how the last run went."""
@@ -69,6 +75,25 @@ class Accounts(ListPage):
         self.list.select(found.id)
         await self._visit(AccountForm((*self.path, found.name), of=found.id))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to import only where the account imports."""
+        if action == "run" and self.is_mounted:
+            return self.list.current is not None and self.list.current.imports
+        return super().check_action(action, parameters)
+
+    def action_run(self, name: str) -> None:
+        """Import the account under the cursor now, or rehearse that."""
+        from tui.screens import import_run
+
+        job = {"import_now": import_run.import_now, "rehearse": import_run.rehearse}[name]
+        row = self.list.current
+        if row is not None:
+            self.start(self._run(job(self, row.name)), group="run")
+
+    async def _run(self, job: Coroutine[Any, Any, None]) -> None:
+        await job
+        self.list.reload()
+
     def question(self, services: "Services", row: AccountLine) -> str:
         """Name what goes with the account."""
         return services.accounts.deletion(row.id)
@@ -79,6 +104,7 @@ class Accounts(ListPage):
 
     def on_record_list_moved(self, event: RecordList.Moved) -> None:
         """Say what will soon need somebody."""
+        self.refresh_bindings()
         line = self.query_one(MessageLine)
         if event.row is not None and event.row.warning:
             line.show(Notice("warning", f"{event.row.name}: {event.row.warning}"))

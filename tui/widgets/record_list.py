@@ -223,6 +223,7 @@ class RecordList(Vertical):
     def restart(self) -> None:
         """Fetch anew from the first row, since `fetch` now returns other rows."""
         self.window, self._filtered_by = Window(), None
+        self.records.cursor = 0
         self._renew()
 
     def need(self, first: int, last: int) -> None:
@@ -324,6 +325,10 @@ class RecordList(Vertical):
         if self._sorted is None or self.columns[self._sorted[0]] is not entry:
             return ""
         return " " + (glyphs().falling if self._sorted[1] else glyphs().rising)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to sort only what has an order of its own; the key is a page's otherwise."""
+        return action != "sort" or any(entry.sort for entry in self.columns)
 
     def action_sort(self) -> None:
         """Sort by the next column, each upwards then downwards, then as the store gives them."""

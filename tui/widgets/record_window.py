@@ -74,6 +74,11 @@ class Window(Generic[T]):
             if abs(number - here) > KEEP:
                 slot.rows = None
 
+    def forget(self) -> None:
+        """Let go of every row, but not of where the pages begin."""
+        for slot in self.slots:
+            slot.rows = None
+
     def find(self, wanted: Callable[[T], bool]) -> int | None:
         """Return the index of the first held row that is wanted."""
         first = 0

@@ -1,0 +1,46 @@
+"""A message as an admin types it, before it is split into addresses and checked by the rules."""
+
+import re
+
+from pydantic import Field
+
+from models.fields import Line, Section
+from models.mail import OutgoingMail
+
+# What stands between two commas or semicolons that are neither in quotes nor in angle brackets.
+_MAILBOX = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,;"<]|["<])+')
+
+
+class MessageForm(Section):
+    """New Message"""
+
+    to: Line = Field("", title="To")
+    """Addresses, with commas between them; a name may precede: Anna Berg <anna@example.com>."""
+
+    cc: Line = Field("", title="CC")
+    """Who gets a copy that all can see."""
+
+    bcc: Line = Field("", title="BCC")
+    """Who gets a copy that nobody else sees."""
+
+    subject: Line = Field("", title="Subject")
+    """With a Booking, a token is added by which replies are recognised."""
+
+    booking: Line = Field("", title="Booking", max_length=20)
+    """The booking's reference: letters, digits, hyphens, dots and slashes. It may stay blank."""
+
+    def mail(self, text: str) -> OutgoingMail:
+        """Return the message with its text."""
+        return OutgoingMail(
+            to=mailboxes(self.to),
+            cc=mailboxes(self.cc),
+            bcc=mailboxes(self.bcc),
+            subject=self.subject,
+            booking=self.booking or None,
+            text=text,
+        )
+
+
+def mailboxes(line: str) -> tuple[str, ...]:
+    """Split a line of mailboxes at its commas and semicolons, those within names excepted."""
+    return tuple(part.strip() for part in _MAILBOX.findall(line) if part.strip())

@@ -1,0 +1,198 @@
+"""The outbox: what was queued, sent, may have been sent, and failed."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from models.mail import OutboxState
+from services.paging import Page as Rows
+from services.sending.views import OutboxMessage
+from services.text import count
+from tui.screens.new_message import NewMessage
+from tui.screens.outbox_message import OutboxMessagePage, act, offered, state_tone
+from tui.screens.send_due import SendDue
+from tui.widgets.chrome import MessageLine, Notice
+from tui.widgets.filter_line import FilterLine, chosen
+from tui.widgets.list_page import RowsPage
+from tui.widgets.pick import Pick
+from tui.widgets.record_list import Column, RecordList
+from tui.widgets.times import short_clock
+
+if TYPE_CHECKING:
+    from services.bootstrap import Services
+
+WIDE = 120
+"""Cells from which a list has room for more columns."""
+
+STATES = [("", "all"), *((state.value, state.value) for state in OutboxState)]
+
+
+class Outbox(RowsPage):
+    """Outgoing mail, newest first."""
+
+    HELP = """Everything that is sent waits here first. Temporary failures are tried again for five
+    days; an uncertain message may or may not have gone out, and waits for you: Resend it, or Mark
+    Sent where the recipients have it. A worker sends what is due; w sends it now."""
+    NOUN: ClassVar[tuple[str, str]] = ("message", "messages")
+    EMPTY: ClassVar[str] = "Nothing has been sent yet: press n to write a message."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n,insert", "new", "New"),
+        Binding("o", "state", "State"),
+        Binding("r", "act('resend')", "Resend"),
+        Binding("m", "act('mark_sent')", "Mark Sent"),
+        Binding("c", "act('cancel')", "Cancel"),
+        Binding("w", "send", "Send"),
+        Binding("ctrl+l", "reload", "Reload", show=False),
+    ]
+
+    def __init__(self, path: tuple[str, ...], argument: str = "") -> None:
+        """Begin with every state."""
+        super().__init__(path, argument)
+        self.chosen_state = ""
+
+    def body(self) -> Iterable[Widget]:
+        """Put the filters above the list."""
+        yield FilterLine()
+        yield from super().body()
+
+    def columns(self) -> Sequence[Column]:
+        """Return what fits the width."""
+        narrow = [
+            Column("To", 22, lambda row: row.to),
+            Column("Subject", 0, lambda row: row.subject),
+            Column("State", 9, _state),
+            Column("Attempts", 8, lambda row: str(row.attempts), right=True),
+            Column("Next", 12, self._next),
+        ]
+        if self.size.width < WIDE:
+            return narrow
+        return [
+            Column("Queued", 12, lambda row: short_clock(row.created_at, self._now())),
+            *narrow,
+            Column("Last words of the server", 50, lambda row: row.last_error),
+        ]
+
+    def _now(self) -> Any:
+        return self.console.services.now()
+
+    def _next(self, row: OutboxMessage) -> str:
+        due = row.state == OutboxState.QUEUED
+        return short_clock(row.next_attempt_at, self._now()) if due else ""
+
+    def on_resize(self) -> None:
+        """Give the list the columns that fit."""
+        self.list.columns = list(self.columns())
+        self.list.records.refresh()
+
+    def fetch(self, services: "Services", text: str, after: str | None, limit: int) -> Rows[Any]:
+        """Return a page of the messages that the filters let through."""
+        state = OutboxState(self.chosen_state) if self.chosen_state else None
+        return services.outbox.list(text, state, after, limit)
+
+    def key(self, row: OutboxMessage) -> Hashable:
+        """Tell messages apart by their number."""
+        return row.id
+
+    # ------------------------------------------------------------------ what is said of them
+
+    def on_mount(self) -> None:
+        """Show the filters."""
+        self._show_filters()
+
+    def on_record_list_loaded(self, event: RecordList.Loaded) -> None:
+        """Look how all of them stand, and whether anybody sends them."""
+        self.start(self._look(), group="look")
+
+    async def _look(self) -> None:
+        services = await self.services()
+        counts, alive = await self.ask(
+            lambda: (services.outbox.counts(), services.outbox.workers_alive())
+        )
+        waits = counts[OutboxState.QUEUED] and not alive
+        self.query_one(FilterLine).warning = "no worker runs: w sends what is due" if waits else ""
+        pressing = (OutboxState.QUEUED, OutboxState.UNCERTAIN, OutboxState.FAILED)
+        parts = [f"{counts[state]:,} {state}" for state in pressing if counts[state]]
+        self.state = ", ".join([count(sum(counts.values()), *self.NOUN), *parts])
+
+    def on_record_list_moved(self, event: RecordList.Moved) -> None:
+        """Say what the server said last of the message under the cursor."""
+        if not self.query_one(MessageLine).flashing:
+            self.describe(None)
+        self.refresh_bindings()
+
+    def describe(self, widget: Widget | None) -> None:
+        """Say the server's last words, whatever has the focus."""
+        row = self.list.current
+        self.query_one(MessageLine).show(Notice("help", row.last_error if row else ""))
+
+    # ------------------------------------------------------------------ filters
+
+    def _show_filters(self) -> None:
+        self.query_one(FilterLine).filters = (("State", chosen(STATES, self.chosen_state)),)
+
+    def action_state(self) -> None:
+        """Choose the state to list."""
+        self.start(self._pick_state(), group="pick")
+
+    async def _pick_state(self) -> None:
+        found = await self.dialog(Pick("State", STATES, self.chosen_state))
+        if found is None or found == self.chosen_state:
+            return
+        self.chosen_state = found
+        self.list.empty = f"No message is {found}. Press o to see others." if found else self.EMPTY
+        self._show_filters()
+        self.list.restart()
+
+    # ------------------------------------------------------------------ actions
+
+    def open_row(self, row: OutboxMessage) -> None:
+        """Show a message with its recipients."""
+        self.start(self._show(row))
+
+    async def _show(self, row: OutboxMessage) -> None:
+        page = OutboxMessagePage((*self.path, f"Message {row.id}"), row.id)
+        await self.console.push_screen(page, wait_for_dismiss=True)
+        self.list.reload()
+
+    def action_new(self) -> None:
+        """Write a message."""
+        self.start(self._new())
+
+    async def _new(self) -> None:
+        saved = await self.console.push_screen(
+            NewMessage((*self.path, "New Message")), wait_for_dismiss=True
+        )
+        if saved is not None:
+            self.list.restart()
+            self.say("done", saved)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what the message under the cursor allows."""
+        if action == "act" and self.is_mounted:
+            row = self.list.current
+            return row is not None and parameters[0] in offered(row)
+        return super().check_action(action, parameters)
+
+    def action_act(self, name: str) -> None:
+        """Resend, mark sent or cancel the message under the cursor, after a confirmation."""
+        row = self.list.current
+        if row is not None:
+            self.start(self._act(row, name), group="act")
+
+    async def _act(self, row: OutboxMessage, name: str) -> None:
+        if await act(self, row, name):
+            self.list.reload()
+
+    def action_send(self) -> None:
+        """Send what is due now."""
+        self.start(self._send(), group="send")
+
+    async def _send(self) -> None:
+        await self.dialog(SendDue())
+        self.list.reload()
+
+
+def _state(row: OutboxMessage) -> tuple[str, str]:
+    return row.state.value, state_tone(row.state)
