@@ -31,7 +31,7 @@ from tests.servers.tls import Authority
 
 USER, PASSWORD = "office@tours.test", "pässword ☂ 7"
 SENDER = "office@tours.test"
-QUICK = Patience(greeting=0.3, silence=0.3, final=0.6)
+QUICK = Patience(greeting=1, silence=1, final=1)
 SHORT = 0.01  # minutes
 
 StartSmtp = Callable[..., SmtpServer]

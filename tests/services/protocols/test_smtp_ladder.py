@@ -31,7 +31,7 @@ def climb(authority: Authority) -> Callable[..., list[Step]]:
         secret = {"user": USER, "password": SecretStr(PASSWORD)}
         raw = {"server": "localhost", "port": port, **secret, **fields}
         around = Surroundings(Config(ca_bundle=authority.bundle), cancel or Cancel())
-        return list(ladder(SmtpSettings(**raw), SCOPE, around, Patience(0.3, 0.3)))
+        return list(ladder(SmtpSettings(**raw), SCOPE, around, Patience(1, 1)))
 
     return climb_
 
