@@ -6,11 +6,13 @@ Graph sends to whoever stands in To, Cc and Bcc, and takes 4 MB a request.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
+from email.policy import Compat32
 from email.utils import getaddresses
+from typing import Any
 
 from models.fields import address_key
 from services.protocols.base import Envelope, SendRefused
@@ -22,7 +24,23 @@ MOST_IN_A_FILE = 150 * 1024 * 1024
 
 _FIELD = re.compile(rb"[^\r\n][^\n]*\n(?:[ \t][^\n]*\n)*")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
-_BYTES = policy.compat32.clone(linesep="\r\n", max_line_length=None)
+
+
+class _Verbatim(Compat32):
+    """Gives header fields back byte for byte, spaces and folds included."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, _, first = sourcelines[0].partition(":")
+        return name, "".join([first, *sourcelines[1:]]).rstrip("\r\n")
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        return super().header_fetch_parse(name, value.strip())
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return f"{name}:{value}\r\n".encode("ascii", "surrogateescape")
+
+
+_BYTES = _Verbatim(linesep="\r\n", max_line_length=None)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ def mail(number: int = 1, body: str = "Hello", **more: str) -> bytes:
     fields = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in more.items())
     return (
         f"From: Guide {number} <guide{number}@supplier.test>\r\nTo: {ADDRESS}\r\n"
-        f"Subject: Number {number}\r\nMessage-ID: <{number}@supplier.test>\r\n{fields}\r\n{body}\r\n"
+        f"Subject: Number {number}\r\nMessage-ID: <{number}@supplier.test>\r\n"
+        f"{fields}\r\n{body}\r\n"
     ).encode()
 
 
