@@ -28,6 +28,7 @@ from services.actor import Actor
 from services.config import Config
 from services.errors import InUse, InvalidInput, NeedsConsent, NotFound, ServiceError, Stale
 from services.protocols import PROTOCOLS
+from services.sending.decisions import wake
 from services.store.engine import Store
 from services.text import count
 from services.vault import Vault
@@ -177,6 +178,7 @@ class AccountService:
         session.flush()
         account_rows.replace_children(session, row, importing)
         self._save_secrets(session, row.id, draft)
+        wake(session, row.id, now)  # what waited for these settings to be mended
         return row
 
     def _unfit(self, draft: AccountDraft) -> dict[str, str]:

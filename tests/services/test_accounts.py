@@ -1,10 +1,11 @@
 """Accounts: what may be saved, what must be asked for, what is refused at which field."""
 
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from models.mail import MailboxMarkRow, OutboxRow
 from services.accounts import TYPE_AGAIN
@@ -406,3 +407,18 @@ def test_a_secret_that_ends_soon_is_warned_about(
     save(services, office365_raw(secret_expires=expires))
     [line] = services.accounts.list()
     assert (line.warning, str(line.expires)) == (warning, expires)
+
+
+def test_mail_that_waited_for_the_account_is_tried_at_once_after_a_save(
+    services: Services, clock: Clock
+) -> None:
+    saved = save(services, smtp_raw())
+    waiting_message(services, saved.id)
+    with services.store.write() as session:
+        row = session.exec(select(OutboxRow)).one()
+        row.next_attempt_at = START + timedelta(hours=1)
+        session.add(row)
+    clock.forward(minutes=5)
+    save(services, smtp_raw(port=25), of=saved.id)
+    with services.store.read() as session:
+        assert session.exec(select(OutboxRow.next_attempt_at)).one() == clock()
