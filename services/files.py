@@ -8,7 +8,8 @@ from pathlib import Path
 from services.errors import InvalidInput, ServiceError
 
 _COPIES = 1_000
-_NAME = 80
+_NAME_BYTES = 200
+"""Linux takes 255 in a name; the suffix and a number follow."""
 _UNSAFE = re.compile(r"[/\\:*?\"<>|$`~]+")
 
 
@@ -21,7 +22,8 @@ def file_name(text: str, otherwise: str) -> str:
         char if char.isprintable() and unicodedata.category(char) != "Co" else " "
         for char in unicodedata.normalize("NFC", text)
     )
-    name = " ".join(_UNSAFE.sub(" ", seen).split())[:_NAME]
+    name = " ".join(_UNSAFE.sub(" ", seen).split())
+    name = name.encode()[:_NAME_BYTES].decode(errors="ignore")
     return name.strip(" .-") or otherwise
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from email.message import Message
 
 from services.importing.headers import HeaderFacts, body_part, decoded, eight_bit, storable
-from services.importing.parse import NASTY, content, leaves
+from services.importing.parse import content, field, leaves
 
 _SCANNED = 256 * 1024
 _RECIPIENTS = 500
@@ -70,7 +70,7 @@ def _inner(part: Message) -> bytes:
     first = inner[0] if isinstance(inner, list) and inner else None
     if not isinstance(first, Message):
         return content(part)
-    lines = [f"{name}: {value}" for name, value in first.items()]
+    lines = [f"{name}: {value}" for name, value in first.raw_items()]
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
@@ -81,24 +81,20 @@ def _recipients(part: Message) -> list[FailedRecipient]:
     found = []
     for group in groups if isinstance(groups, list) else ():
         if isinstance(group, Message) and (addresses := _addresses(group)):
-            found.append(FailedRecipient(addresses, _field(group, "action").lower(), _words(group)))
+            found.append(FailedRecipient(addresses, _text(group, "action").lower(), _words(group)))
     return found
 
 
 def _addresses(group: Message) -> tuple[str, ...]:
-    texts = (_field(group, f"{which}-recipient") for which in ("original", "final"))
+    texts = (_text(group, f"{which}-recipient") for which in ("original", "final"))
     bare = (_TYPED.sub("", text).strip().strip("<>") for text in texts)
     return tuple(dict.fromkeys(address for address in bare if "@" in address))
 
 
 def _words(group: Message) -> str:
-    texts = (_field(group, "diagnostic-code"), _field(group, "status"))
+    texts = (_text(group, "diagnostic-code"), _text(group, "status"))
     return next((text.removeprefix("smtp;").strip() for text in texts if text), "")[:500]
 
 
-def _field(group: Message, name: str) -> str:
-    try:
-        value = str(group.get(name, ""))
-    except NASTY:
-        return ""
-    return decoded(" ".join(value.split()))
+def _text(group: Message, name: str) -> str:
+    return decoded(field(group, name))

@@ -89,11 +89,14 @@ class _Case:
     def who(self) -> str:
         """Name the sender, and who it is, in words."""
         known = self.ticked or next(iter(self.contacts), None)
+        if self.sender is None:
+            return "From names nobody"
         if known is None:
-            return f"{self.sender.address if self.sender else 'Nobody in From'} is no known contact"
+            return f"{self.sender.address} is no known contact"
         name = f"{known.name} of " if known.name else ""
-        address = self.sender.address if self.sender else ""
-        return f"{address} is {name}{known.side} {known.party}, type {known.contact_type}"
+        return (
+            f"{self.sender.address} is {name}{known.side} {known.party}, type {known.contact_type}"
+        )
 
 
 def is_bounce(facts: HeaderFacts) -> bool:

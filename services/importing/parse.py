@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
+from email.policy import compat32
 
 from services.importing.headers import (
     HeaderFacts,
@@ -25,6 +26,8 @@ _PARTS = 1_000
 _DEPTH = 200
 _TEXT_BYTES = 2_000_000
 _HTML_CHARACTERS = 500_000
+
+_CRLF = compat32.clone(linesep="\r\n")
 
 # What email, inscriptis and lxml raise on nasty input beside returning nonsense.
 NASTY = (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError)
@@ -118,7 +121,7 @@ def _is_attachment(part: Message, body: Message | None) -> bool:
 
 
 def _disposed(part: Message) -> bool:
-    return str(part.get("content-disposition", "")).strip().lower().startswith("attachment")
+    return field(part, "content-disposition").lower().startswith("attachment")
 
 
 def _named(part: Message) -> bool:
@@ -127,10 +130,22 @@ def _named(part: Message) -> bool:
 
 def file_name(part: Message) -> str:
     """Return a part's file name, decoded, "" where it has none."""
+    # A part of its own, since email replaces raw 8-bit characters before anybody can guess them.
+    clean = Message()
     try:
-        return decoded(str(part.get_filename() or ""))[:255]
+        for name in ("content-disposition", "content-type"):
+            clean[name] = field(part, name)
+        return decoded(str(clean.get_filename() or ""))[:255]
     except NASTY:
         return ""
+
+
+def field(part: Message, name: str) -> str:
+    """Return a part's field on one line, undecoded, "" where there is none."""
+    for found, value in part.raw_items():
+        if found.lower() == name:
+            return eight_bit(" ".join(str(value).split()).encode("utf-8", "surrogateescape"))
+    return ""
 
 
 def _attachment(part: Message) -> Attachment:
@@ -144,15 +159,15 @@ def _attachment(part: Message) -> Attachment:
 def _attached_subject(part: Message) -> str:
     inner = part.get_payload()
     first = inner[0] if isinstance(inner, list) and inner else None
-    return decoded(str(first.get("subject", ""))) if isinstance(first, Message) else ""
+    return decoded(field(first, "subject")) if isinstance(first, Message) else ""
 
 
 def _source(part: Message) -> bytes:
     """Return an attached message's bytes, as near as the parser kept them."""
     inner = part.get_payload()
     try:
-        return bytes(inner[0]) if isinstance(inner, list) and inner else content(part)
-    except (*NASTY, UnicodeError):
+        return inner[0].as_bytes(policy=_CRLF) if isinstance(inner, list) else content(part)
+    except NASTY:
         return b""
 
 

@@ -119,6 +119,8 @@ class Walk:
             self._around.cancel.check()
 
     def _commit(self, entries: Sequence[Entry], cursor: str | None) -> None:
+        if not entries and cursor is None:
+            return  # a comparison found nothing but what is known
         counts = replace(self.counts)
         for entry in entries:
             counts.add(entry.verdict.outcome)
@@ -146,12 +148,14 @@ class Walk:
     def _entries(self, examiner: Examiner, drafts: Sequence[Draft]) -> list[Entry]:
         """Decide a batch for good, its bodies fetched; what vanished meanwhile is gone."""
         wanted = {draft.header.item: draft for draft in drafts if draft.wants_body}
-        entries = [examiner.by_header(draft) for draft in drafts if not draft.wants_body]
-        if wanted:
-            for body in self._importer.bodies(list(wanted)):
-                draft = wanted.pop(body.item)
-                entries.append(examiner.by_body(draft, body))
-        return entries + [vanished(item) for item in wanted]
+        found = {}
+        for body in self._importer.bodies(list(wanted)) if wanted else ():
+            found[body.item] = examiner.by_body(wanted[body.item], body)
+        for draft in drafts:
+            if not draft.wants_body:
+                found[draft.header.item] = examiner.by_header(draft)
+        items = [draft.header.item for draft in drafts]
+        return [found.get(item) or vanished(item) for item in items]
 
 
 def bounded(things: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:

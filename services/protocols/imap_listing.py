@@ -55,11 +55,13 @@ def pages(
     A `fresh` look has a page even where the mailbox is empty, since a mark has to come out of it.
     """
     items: list[str] = []
-    before: list[str] = []
-    for uid in uids:
-        (before if uid in early else items).append(str(uid))
-        if len(items) == PAGE_ITEMS or len(before) == EARLY_ITEMS:
-            yield Page(tuple(items), Position(uid, end.first).text, tuple(before))
-            items, before = [], []
-    if items or before or fresh:
-        yield Page(tuple(items), end.text, tuple(before))
+    early_items: list[str] = []
+    for place, uid in enumerate(uids, 1):
+        (early_items if uid in early else items).append(str(uid))
+        last = place == len(uids)
+        if last or len(items) == PAGE_ITEMS or len(early_items) == EARLY_ITEMS:
+            position = end if last else Position(uid, end.first)
+            yield Page(tuple(items), position.text, tuple(early_items))
+            items, early_items = [], []
+    if fresh and not uids:
+        yield Page((), end.text)

@@ -1,0 +1,334 @@
+"""Imports that are cut short: nothing is lost, nothing is doubled, and somebody is told."""
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from services import connections
+from services.bootstrap import utc_now
+from services.cancel import Cancel
+from services.connections import MailboxBusy
+from services.errors import Cancelled, ConnectionFailed, Fenced, ServiceError
+from services.importing import examine, run, walk
+from services.importing.ledger import Book, Entry
+from services.importing.result import Progress
+from services.protocols import imap_listing
+from services.protocols.base import Body, Surroundings
+from services.protocols.imap_mailbox import ImapImporter
+from tests.servers.dovecot import Dovecot
+from tests.servers.mailbox import Mailbox
+from tests.servers.tls import Authority
+from tests.services.importing.conftest import GUIDE, OURS, Desk, letter
+from tests.stores import Clock, services_in
+
+REPLY = f"In-Reply-To: {OURS}"
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap_listing, "PAGE_ITEMS", 4)
+    monkeypatch.setattr(walk, "BATCH_MESSAGES", 2)
+
+
+@pytest.fixture
+def full(desk: Desk) -> Desk:
+    """A desk whose mailbox has twelve mails to import."""
+    desk.account()
+    desk.contact(GUIDE)
+    for _ in range(12):
+        desk.mailbox.append(letter())
+    return desk
+
+
+def at_commit(number: int, act: Callable[[], object]) -> Callable[[Progress], None]:
+    """Return a progress listener that acts once, after so many commits."""
+    seen: list[Progress] = []
+
+    def listen(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == number:
+            act()
+
+    return listen
+
+
+def check_complete(desk: Desk, number: int = 12) -> None:
+    desk.check_books()
+    assert [line.outcome for line in desk.mails()] == ["imported"] * number
+    assert len({line.message_id for line in desk.mails()}) == number
+    assert desk.run().counts.known == number
+
+
+def test_progress_tells_how_far_a_run_is(full: Desk) -> None:
+    seen: list[Progress] = []
+    full.run(progress=seen.append)
+    assert [(p.done, p.total, p.imported) for p in seen] == [(n, 12, n) for n in range(2, 13, 2)]
+
+
+@pytest.mark.parametrize("commits", [1, 2, 5])
+def test_cancel_keeps_what_is_committed_and_the_next_run_goes_on(full: Desk, commits: int) -> None:
+    cancel = Cancel()
+    around = Surroundings(full.around.config, cancel)
+    with pytest.raises(Cancelled):
+        full.services.importing.run(
+            "DESK",
+            trigger="console",
+            surroundings=around,
+            progress=at_commit(commits, cancel.cancel),
+        )
+    assert len(full.mails()) == 2 * commits
+    (row,) = full.runs()
+    assert (row.state, row.imported) == ("cancelled", 2 * commits)
+    counts = full.run().counts
+    assert (counts.imported, counts.known) == (12 - 2 * commits, 2 * commits)
+    check_complete(full)
+
+
+def test_a_server_that_stops_in_the_middle_loses_nothing(desk: Desk, authority: Authority) -> None:
+    with Dovecot(authority.server) as server:
+        desk.mailbox = Mailbox.create(server, "desk", "secret")
+        desk.account()
+        desk.contact(GUIDE)
+        for _ in range(12):
+            desk.mailbox.append(letter())
+        with pytest.raises(ConnectionFailed, match="refuses connections"):
+            desk.run(progress=at_commit(2, server.stop))
+        (row,) = desk.runs()
+        assert (row.state, row.imported) == ("failed", 4)
+        server.restart()
+        desk.run()
+        check_complete(desk)
+
+
+def test_mail_that_vanishes_during_the_run_is_accounted_for_as_gone(full: Desk) -> None:
+    uids = full.mailbox.uids
+    result = full.run(progress=at_commit(1, lambda: full.mailbox.expunge(uids[5:8])))
+    assert (result.counts.imported, result.counts.gone) == (9, 3)
+    rows = {row.item: row.outcome for row in full.ledger()}
+    assert [rows[str(uid)] for uid in uids[5:8]] == ["gone"] * 3
+
+
+def test_mail_that_vanishes_between_its_headers_and_its_body_is_gone(
+    full: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = ImapImporter.bodies
+
+    def late(self: ImapImporter, items: Sequence[str]) -> Any:
+        full.mailbox.expunge([int(items[0])])
+        return bodies(self, items)
+
+    monkeypatch.setattr(ImapImporter, "bodies", late)
+    counts = full.run().counts
+    assert (counts.imported, counts.gone) == (6, 6)
+
+
+# ------------------------------------------------------------------ leases and fences
+
+
+def test_a_run_whose_lease_ran_out_is_taken_over_and_its_program_fenced_off(
+    full: Desk, clock: Clock, tmp_path: Path
+) -> None:
+    second = Desk(services_in(tmp_path, clock), full.mailbox, full.around)
+
+    def take_over() -> None:
+        clock.forward(seconds=91)
+        assert second.run().counts.imported == 8
+
+    with pytest.raises(Fenced):
+        full.run(progress=at_commit(2, take_over))
+    first, other = full.runs()
+    assert (first.state, first.claim, first.imported) == ("failed", 2, 4)
+    assert (other.state, other.imported, other.known) == ("done", 8, 4)
+    second.services.close()
+    check_complete(full)
+
+
+def test_a_lease_is_renewed_while_a_run_goes_on(
+    full: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.importing.claim.RENEW_SECONDS", 0.02)
+
+    def wait() -> None:
+        clock.forward(seconds=60)
+        from tests.servers.process import wait_until
+
+        wait_until(lambda: full.runs()[0].lease_until > clock() + timedelta(seconds=80), "renewal")
+
+    full.run(progress=at_commit(1, wait))
+
+
+def test_an_account_that_is_changed_meanwhile_ends_the_run(full: Desk) -> None:
+    """Its new server, user or start must not meet the old mailbox's mark."""
+
+    def change() -> None:
+        account = full.services.accounts.get("DESK")
+        identity = account.identity.model_copy(update={"description": "New"})
+        draft = account.model_copy(update={"identity": identity})
+        full.services.accounts.save(draft, of=account.id)
+
+    with pytest.raises(ServiceError, match="was changed during the import"):
+        full.run(progress=at_commit(2, change))
+    assert len(full.mails()) == 4
+    assert full.runs()[0].state == "failed"
+    full.run()
+    check_complete(full)
+
+
+def test_an_account_that_is_deleted_meanwhile_ends_the_run_and_keeps_its_mail(full: Desk) -> None:
+    with pytest.raises(Fenced):
+        full.run(progress=at_commit(2, lambda: full.services.accounts.delete("DESK")))
+    assert [line.account for line in full.mails()] == ["DESK"] * 4
+    assert full.ledger() == []
+
+
+def test_a_run_waits_for_a_connection_and_says_who_has_them(
+    full: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "WAIT_SECONDS", 0.1)
+    account = full.services.accounts.get("DESK")
+    mailbox = account.settings.mailbox()
+    with (
+        full.services.connections.hold(mailbox, "test", "OTHER", unsaved_limit=None),
+        full.services.store.write() as session,
+    ):
+        from models.account import EmailAccountRow
+
+        row = session.get_one(EmailAccountRow, account.id)
+        row.connection_limit = 1
+        session.add(row)
+    with (
+        full.services.connections.hold(mailbox, "test", "OTHER"),
+        pytest.raises(MailboxBusy, match="test of OTHER"),
+    ):
+        full.run()
+    assert full.runs()[0].state == "failed"
+    assert timedelta(0) < connections.LEASE
+    full.run()
+
+
+# ------------------------------------------------------------------ alarms and bugs
+
+
+def test_a_message_without_a_row_raises_an_alarm_and_is_found_by_the_next_run(
+    full: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Book.write
+
+    def forgetful(self: Book, session: Session, entries: Sequence[Entry]) -> None:
+        write(self, session, entries[1:])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Book, "write", forgetful)
+        result = full.services.importing.run("DESK", trigger="command", surroundings=full.around)
+    assert not result.ok
+    assert "without a row" in result.message
+    assert full.runs()[0].state == "failed"
+    assert full.run().counts.imported == 6
+    check_complete(full)
+
+
+def test_a_bug_that_one_mail_lays_bare_costs_neither_the_run_nor_the_mail(
+    full: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = examine.judge
+    raw = letter(subject="poison")
+    full.mailbox.append(raw)
+
+    def buggy(finding: Any, background: Any) -> Any:
+        if finding.facts.subject == "poison":
+            raise ZeroDivisionError
+        return judge(finding, background)
+
+    monkeypatch.setattr(examine, "judge", buggy)
+    counts = full.run().counts
+    assert (counts.imported, counts.errors) == (12, 1)
+    (line,) = full.mails(outcome="error")
+    assert full.services.mail.raw(line.id) == raw
+
+
+def test_a_bug_in_the_run_itself_does_not_leave_it_running(
+    full: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(*_args: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+        patched.setattr(Book, "write", bug)
+        full.run()
+    assert full.runs()[0].state == "failed"
+    full.run()
+    check_complete(full)
+
+
+def test_bodies_are_fetched_in_batches_bounded_by_bytes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap_listing, "PAGE_ITEMS", 200)
+    monkeypatch.setattr(walk, "BATCH_MESSAGES", 200)
+    monkeypatch.setattr(walk, "BATCH_BYTES", 100_000)
+    desk.account()
+    desk.contact(GUIDE)
+    for _ in range(10):
+        desk.mailbox.deliver_raw(letter(body="x" * 30_000))
+    desk.mailbox.deliver_raw(letter(body="x" * 200_000))
+    batches: list[int] = []
+    bodies = ImapImporter.bodies
+
+    def spy(self: ImapImporter, items: Sequence[str]) -> list[Body]:
+        found = list(bodies(self, items))
+        batches.append(sum(len(body.data or b"") for body in found))
+        return found
+
+    monkeypatch.setattr(ImapImporter, "bodies", spy)
+    assert desk.run().counts.imported == 11
+    assert len(batches) == 5
+    assert sorted(batches)[-2] <= 100_000
+
+
+# ------------------------------------------------------------------ kill -9
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from services.config import Config
+from services.importing import walk
+from services.protocols import imap_listing
+from services.protocols.base import Surroundings
+from tests.stores import services_in
+imap_listing.PAGE_ITEMS, walk.BATCH_MESSAGES = 4, 2
+services = services_in(Path(sys.argv[1]))
+around = Surroundings(Config(ca_bundle=Path(sys.argv[2])))
+tell = lambda progress: print(progress.done, flush=True)
+services.importing.run("DESK", trigger="command", surroundings=around, progress=tell)
+"""
+
+
+@pytest.mark.parametrize("lines", [0, 1, 3, 5])
+def test_kill_9_at_any_point_loses_and_doubles_nothing(
+    full: Desk, tmp_path: Path, authority: Authority, lines: int
+) -> None:
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), str(authority.bundle)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(lines):
+            process.stdout.readline()
+        if lines == 0:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.2 + random.random() / 2)
+        process.send_signal(signal.SIGKILL)
+    later = services_in(tmp_path, lambda: utc_now() + timedelta(seconds=91))
+    desk = Desk(later, full.mailbox, full.around)
+    before = len(desk.mails())
+    counts = desk.run().counts
+    assert counts.imported == 12 - before
+    check_complete(desk)
+    later.close()

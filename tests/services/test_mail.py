@@ -1,0 +1,218 @@
+"""Mail that came in: lists, views and files, on mail imported from a real mailbox."""
+
+import os
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from sqlmodel import text
+
+from models.mail import MailRow, Outcome, RawMailRow
+from services.bootstrap import Services
+from services.errors import InvalidInput, NotFound, ServiceError
+from services.files import file_name, save_new
+from services.mail import MailFilter
+from tests.stores import START
+
+RAW = (
+    b"Subject: =?utf-8?q?R=C3=A9?=\r\nFrom: G <guide@x.test>\r\nX-Odd: \x1b[31m\r\n\r\nThe body\r\n"
+)
+
+
+def add(services: Services, number: int = 1, raw: bytes = RAW, **values: object) -> list[int]:
+    """Store so many mails, each a minute older than the one before."""
+    rows = [
+        {
+            "account_name": "DESK",
+            "outcome": "imported",
+            "reason": "reply",
+            "why": "Because.",
+            "received_at": START - timedelta(minutes=place),
+            "from_name": "G",
+            "from_address": "guide@x.test",
+            "subject": f"Mail {place}",
+            "size": len(raw),
+            "created_at": START,
+        }
+        | values
+        for place in range(number)
+    ]
+    with services.store.write() as session:
+        statement = insert(MailRow).returning(MailRow.id, sort_by_parameter_order=True)  # type: ignore[arg-type]
+        ids = [row[0] for row in session.connection().execute(statement, rows)]
+        raws = [{"mail_id": id_, "complete": True, "data": raw} for id_ in ids]
+        session.connection().execute(insert(RawMailRow), raws)
+    return ids
+
+
+def walk(services: Services, wanted: MailFilter, limit: int) -> list[int]:
+    """Return the ids of all pages."""
+    found: list[int] = []
+    page = services.mail.list(wanted, limit=limit)
+    found += [line.id for line in page.rows]
+    while page.next is not None:
+        page = services.mail.list(wanted, page.next, limit)
+        found += [line.id for line in page.rows]
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 3, 10, 11, 200])
+def test_pages_hold_every_mail_once_newest_first(services: Services, limit: int) -> None:
+    ids = add(services, 10)
+    assert walk(services, MailFilter(), limit) == ids
+    assert services.mail.count() == 10
+
+
+def test_pages_hold_mail_of_one_moment_by_its_number(services: Services) -> None:
+    ids = add(services, 7, received_at=START)
+    assert walk(services, MailFilter(), 2) == ids[::-1]
+
+
+def test_an_empty_list_has_no_next_page(services: Services) -> None:
+    page = services.mail.list()
+    assert (page.rows, page.next, services.mail.count()) == ([], None, 0)
+
+
+def test_a_page_is_entered_by_an_index(services: Services) -> None:
+    with services.store.read() as session:
+        plan = session.connection().execute(
+            text(
+                "EXPLAIN QUERY PLAN SELECT * FROM mail WHERE received_at <= '2026' AND "
+                "(received_at < '2026' OR id < 5) ORDER BY received_at DESC, id DESC LIMIT 200"
+            )
+        )
+        assert "ix_mail_received" in str(plan.all())
+
+
+@pytest.mark.parametrize("after", ["x", "2026-01-01|", "|5", "now|x"])
+def test_a_place_that_is_none_is_refused(services: Services, after: str) -> None:
+    with pytest.raises(InvalidInput):
+        services.mail.list(after=after)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (MailFilter(), 4),
+        (MailFilter(outcome=Outcome.ERROR), 1),
+        (MailFilter(account="desk"), 0),
+        (MailFilter(account="DESK"), 3),
+        (MailFilter(text="ROOMS"), 2),
+        (MailFilter(text="100%"), 1),
+        (MailFilter(text="%"), 1),
+        (MailFilter(text="_"), 0),
+        (MailFilter(text="greta rooms"), 1),
+        (MailFilter(text="rooms", outcome=Outcome.ERROR), 1),
+        (MailFilter(text="nothing like it"), 0),
+    ],
+)
+def test_filters_narrow_a_list(services: Services, wanted: MailFilter, expected: int) -> None:
+    add(services, subject="Two rooms", from_name="Greta")
+    add(services, subject="Your rooms", outcome="error")
+    add(services, subject="100% sure", outcome="skipped")
+    add(services, subject="Else", account_name="OTHER")
+    assert len(services.mail.list(wanted).rows) == services.mail.count(wanted) == expected
+
+
+def test_a_view_shows_headers_reason_and_text(services: Services) -> None:
+    (mail_id,) = add(services)
+    view = services.mail.get(mail_id)
+    assert view.why == "Because."
+    assert view.text == "The body"
+    assert view.complete
+    assert list(view.headers) == [
+        ("subject", "Ré"),
+        ("from", "G <guide@x.test>"),
+        ("x-odd", "\x1b[31m"),
+    ]
+    assert view.line.sender == "G <guide@x.test>"
+
+
+def test_raw_bytes_are_those_of_the_server(services: Services) -> None:
+    (mail_id,) = add(services)
+    assert services.mail.raw(mail_id) == RAW
+
+
+@pytest.mark.parametrize("call", ["get", "raw"])
+def test_unknown_mail_is_not_found(services: Services, call: str) -> None:
+    with pytest.raises(NotFound):
+        getattr(services.mail, call)(99)
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_saves_to_a_new_file_that_only_its_owner_reads(services: Services, tmp_path: Path) -> None:
+    (mail_id,) = add(services, subject="Rooms / for: two?")
+    first = services.mail.save(mail_id, tmp_path)
+    second = services.mail.save(mail_id, tmp_path)
+    assert first.name == "2026-03-02 Rooms for two.eml"
+    assert second.name == "2026-03-02 Rooms for two (2).eml"
+    assert first.read_bytes() == second.read_bytes() == RAW
+    assert stat.S_IMODE(first.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "../../../etc/cron.d/evil",
+        "..",
+        "",
+        "\x00\x1b[2J\n",
+        "-rf",
+        "a" * 500,
+        "日本" * 200,
+        "🏝" * 100,
+        "con|aux<>",
+        "\u202egpj.exe",
+        "~root",
+    ],
+)
+def test_no_subject_leads_out_of_the_folder(
+    services: Services, tmp_path: Path, subject: str
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (mail_id,) = add(services, subject=subject.replace("\0", ""))
+    path = services.mail.save(mail_id, folder)
+    assert path.parent == folder
+    assert list(folder.iterdir()) == [path]
+    assert path.name.isprintable()
+    assert path.name.endswith(".eml")
+
+
+def test_a_link_that_lies_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    (tmp_path / "mail.eml").symlink_to(target)
+    path = save_new(tmp_path, "mail", ".eml", b"data")
+    assert path.name == "mail (2).eml"
+    assert not target.exists()
+
+
+def test_a_folder_that_is_none_is_refused(services: Services, tmp_path: Path) -> None:
+    (mail_id,) = add(services)
+    with pytest.raises(InvalidInput, match="no folder"):
+        services.mail.save(mail_id, tmp_path / "nowhere")
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fdopen
+
+    def full(handle: int, mode: str) -> object:
+        real(handle, mode).close()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fdopen", full)
+    with pytest.raises(ServiceError, match="No space left"):
+        save_new(tmp_path, "mail", ".eml", b"data")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("", "mail"), ("...", "mail"), ("a/b\\c", "a b c"), (".hidden", "hidden"), ("a\tb", "a b")],
+)
+def test_file_names_are_plain(name: str, expected: str) -> None:
+    assert file_name(name, "mail") == expected
