@@ -14,8 +14,11 @@ from services.protocols.office365_graph import IMMUTABLE, Call, Graph, parsed, w
 from services.protocols.office365_items import QUERY
 
 PAGE_ITEMS = 100
-_START = with_query("mailFolders/inbox/messages/delta", {"changeType": "created"} | dict(QUERY))
-_PREFER = {"Prefer": f"{IMMUTABLE}, odata.maxpagesize={PAGE_ITEMS}"}
+LEAN_PAGE_ITEMS = 500
+_DELTA = "mailFolders/inbox/messages/delta"
+_NEW = {"changeType": "created"}
+_START = with_query(_DELTA, {**_NEW, **QUERY})
+_LEAN_START = with_query(_DELTA, {**_NEW, "$select": "receivedDateTime"})
 _LOST = {"SyncStateNotFound", "SyncStateInvalid", "resyncRequired"}
 
 
@@ -34,9 +37,14 @@ class LinkLost(Exception):
 class Round:
     """One walk through the pages, begun at once so that a lost link shows itself."""
 
-    def __init__(self, graph: Graph, delta_link: str | None = None) -> None:
-        """Ask for the first page. Raises LinkLost, ConnectionFailed, Cancelled."""
-        self._graph, self._start = graph, delta_link or _START
+    def __init__(self, graph: Graph, delta_link: str | None = None, *, lean: bool = False) -> None:
+        """Ask for the first page; a `lean` round tells dates alone.
+
+        Raises LinkLost, ConnectionFailed, Cancelled.
+        """
+        self._graph = graph
+        self._start = delta_link or (_LEAN_START if lean else _START)
+        self._size = LEAN_PAGE_ITEMS if lean else PAGE_ITEMS
         self._first = self._fetch(self._start)
         self._seen: set[str] = set()
 
@@ -76,9 +84,13 @@ class Round:
                 self._seen.add(key)
                 yield item
 
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Prefer": f"{IMMUTABLE}, odata.maxpagesize={self._size}"}
+
     def _fetch(self, link: str) -> dict[str, Any]:
         try:
-            page = parsed(self._graph.call(Call("GET", link, headers=_PREFER)))
+            page = parsed(self._graph.call(Call("GET", link, headers=self._headers)))
         except GraphError as error:
             if error.fault.status == 410 or error.fault.code in _LOST:
                 raise LinkLost from None

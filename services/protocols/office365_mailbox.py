@@ -4,6 +4,7 @@ Nothing in the mailbox is changed. Ids are immutable: they survive moves within 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +50,26 @@ class Office365Importer(Closing):
         """List what came into the inbox since the mark; see the port."""
         count = inbox_count(self._graph)
         resumed = self._resumed(mark)
-        if resumed is not None and not whole:
-            return Listing(SCOPE, count, None, True, self._pages(resumed, None))
-        late = frozenset(self._ids(resumed)) if resumed else frozenset[str]()
-        return Listing(SCOPE, count, None, False, self._pages(Round(self._graph), since, late))
+        if resumed is None:
+            pages = self._pages(Round(self._graph), since)
+        elif not whole:
+            pages = self._pages(resumed, None)
+        else:
+            pages = self._compared(resumed, since)
+        return Listing(SCOPE, count, None, resumed is not None, pages)
+
+    def _compared(self, resumed: Round, since: datetime | None) -> Iterator[Page]:
+        """Yield the whole mailbox, dates only, and go on later from where the mark leads to now.
+
+        What came since the mark is new to the mailbox whatever its date.
+        """
+        news, link = set[str](), None
+        for page in resumed.pages():
+            self._remember(page)
+            news.update(str(item["id"]) for item in page.items)
+            link = page.delta_link
+        for each in self._pages(Round(self._graph, lean=True), since, frozenset(news)):
+            yield replace(each, cursor=link) if each.cursor else each
 
     def _resumed(self, mark: Mark | None) -> Round | None:
         """Return the round that goes on from a mark, None where it holds no longer."""
@@ -63,14 +80,10 @@ class Office365Importer(Closing):
         except LinkLost:
             return None
 
-    def _ids(self, resumed: Round) -> Iterator[str]:
-        for page in resumed.pages():
-            yield from (str(item["id"]) for item in page.items)
-
     def _pages(
         self, delta: Round, since: datetime | None, late: frozenset[str] = frozenset()
     ) -> Iterator[Page]:
-        """Yield the pages of a round; those in `late` are new to the mailbox whatever their date.
+        """Yield the pages of a round; items of `late` are never early.
 
         Graph's times have whole seconds, rounded down: who came in the second of `since` is in.
         """
@@ -78,12 +91,12 @@ class Office365Importer(Closing):
         for page in delta.pages():
             early = tuple(_early(page, limit, late)) if limit else ()
             items = tuple(str(item["id"]) for item in page.items if item["id"] not in early)
-            self._remember(page, frozenset(items))
+            self._remember(page)
             yield Page(items, page.delta_link, early)
 
-    def _remember(self, page: DeltaPage, wanted: frozenset[str]) -> None:
+    def _remember(self, page: DeltaPage) -> None:
         for item in page.items:
-            if item["id"] in wanted and (found := header(item)):
+            if found := header(item):
                 self._told[found.item] = found
         while len(self._told) > _REMEMBERED:
             del self._told[next(iter(self._told))]
@@ -93,7 +106,8 @@ class Office365Importer(Closing):
     def headers(self, items: Sequence[str]) -> Iterator[Header]:
         """Give headers, most of which came with the list. Items that have vanished are left out."""
         missing = [item for item in items if item not in self._told]
-        fetched = self._fetcher.each(missing, Fetcher.header)
+        # All at once: a caller may ask for bodies before it takes the next header.
+        fetched = iter(list(self._fetcher.each(missing, Fetcher.header)))
         for item in items:
             if item in self._told:
                 yield self._told.pop(item)

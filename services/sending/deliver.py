@@ -164,17 +164,18 @@ class Deliverer:
                 f"The account {account.name} cannot send any more.",
                 "Its protocol was changed; resend from the outbox once it can.",
             )
+        own = account.email.default_email if account.email else ""
         with _own_cancel(work.around) as around:
             sender = open_sender(settings, around)
             try:
                 with LeaseKeeper(self._store, self._now, around.cancel) as keeper:
                     usable = True
                     while usable and not work.stop():
-                        usable = self._send_next(work, sender, keeper)
+                        usable = self._send_next(work, sender, keeper, own)
             finally:
                 sender.close()
 
-    def _send_next(self, work: "_Round", sender: Sender, keeper: LeaseKeeper) -> bool:
+    def _send_next(self, work: "_Round", sender: Sender, keeper: LeaseKeeper, own: str) -> bool:
         """Send one message; False where nothing is due or the connection is spent."""
         work.around.cancel.check()
         with self._store.write() as session:
@@ -183,7 +184,7 @@ class Deliverer:
             return False
         try:
             with keeper.keeping(claimed):
-                attempt = _attempt(sender, claimed)
+                attempt = _attempt(sender, claimed, own)
         except Cancelled:
             with self._store.write() as session:
                 claims.hand_back(session, claimed, self._now())
@@ -230,8 +231,8 @@ class _Round:
     tally: Tally
 
 
-def _attempt(sender: Sender, claimed: Claimed) -> Attempt:
-    envelope = Envelope(claimed.envelope_from, claimed.due, claimed.message_id)
+def _attempt(sender: Sender, claimed: Claimed, own: str) -> Attempt:
+    envelope = Envelope(claimed.envelope_from, claimed.due, claimed.message_id, own)
     try:
         return Attempt(sender.send(envelope, claimed.data))
     except SendFailure as failure:

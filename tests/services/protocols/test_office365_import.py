@@ -20,9 +20,8 @@ NOON = datetime(2026, 11, 2, 12, 0, 0, 500_000, tzinfo=UTC)
 
 @pytest.fixture
 def desk(contoso: Contoso, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setitem(
-        office365_listing._PREFER, "Prefer", 'IdType="ImmutableId", odata.maxpagesize=10'
-    )
+    monkeypatch.setattr(office365_listing, "PAGE_ITEMS", 10)
+    monkeypatch.setattr(office365_listing, "LEAN_PAGE_ITEMS", 10)
     return Desk(contoso)
 
 
@@ -87,7 +86,26 @@ def test_old_mail_that_is_moved_here_later_is_new_and_old_mail_that_is_read_is_n
         assert (page.items, page.early) == ((moved,), ())
         listing = importer.look(mark, NOON, whole=True)
         (page,) = listing.pages
-        assert (listing.resumed, page.items, page.early) == (False, (moved,), (early,))
+        assert (listing.resumed, page.items, page.early) == (True, (moved,), (early,))
+        assert page.cursor
+        (header,) = importer.headers(page.items)
+        assert header.item == moved
+        assert desk.calls("/messages/A") == 0
+        (new,) = desk.deliver(1, 3)
+        assert items_of(importer.look(Mark(SCOPE, page.cursor), NOON)) == [new]
+
+
+def test_comparing_the_whole_mailbox_asks_for_dates_alone(desk: Desk) -> None:
+    keys = desk.deliver(25)
+    with desk.importer() as importer:
+        mark = mark_of(importer.look(None, None))
+        before = len(desk.cloud.requests)
+        listing = importer.look(mark, None, whole=True)
+        assert (items_of(listing), listing.server_count) == (keys, 25)
+        selected = [entry.query.get("$select", "") for entry in desk.cloud.requests[before:]]
+        assert [text for text in selected if text] == ["totalItemCount", "receivedDateTime"]
+        (missed,) = importer.headers([keys[3]])
+    assert missed.block.startswith(b"From: Guide 4")
 
 
 @pytest.mark.parametrize("code", ["SyncStateNotFound", "resyncRequired"])
