@@ -55,12 +55,12 @@ class Paper(ScrollView, can_focus=True, inherit_bindings=False):
         f"paper--{tone}" for tone in ("dim", "head", "good", "bad", "warn")
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "scroll_up", "Up", show=False),
-        Binding("down", "scroll_down", "Down", show=False),
-        Binding("pageup,b", "page_up", "Page up", show=False),
-        Binding("pagedown,space", "page_down", "Page down", show=False),
-        Binding("home", "scroll_home", "Top", show=False),
-        Binding("end", "scroll_end", "End", show=False),
+        Binding("up", "go(-1)", "Up", show=False),
+        Binding("down", "go(1)", "Down", show=False),
+        Binding("pageup,b", "page(-1)", "Page up", show=False),
+        Binding("pagedown,space", "page(1)", "Page down", show=False),
+        Binding("home", "go(-1_000_000_000)", "Top", show=False),
+        Binding("end", "go(1_000_000_000)", "End", show=False),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -103,16 +103,13 @@ class Paper(ScrollView, can_focus=True, inherit_bindings=False):
     def _tone(self, tone: str) -> Style:
         return self.get_component_rich_style(f"paper--{tone}", partial=True) if tone else Style()
 
-    def action_page_down(self) -> None:
-        """Go on by a screenful, without the scrollbar's animation."""
-        self.scroll_to(y=self.scroll_offset.y + self._page(), animate=False, immediate=True)
+    def action_go(self, lines: int) -> None:
+        """Scroll by lines, as far as there are any; at once, since each frame costs bytes."""
+        self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
 
-    def action_page_up(self) -> None:
-        """Go back by a screenful."""
-        self.scroll_to(y=self.scroll_offset.y - self._page(), animate=False, immediate=True)
-
-    def _page(self) -> int:
-        return max(self.size.height - 1, 1)
+    def action_page(self, step: int) -> None:
+        """Scroll by a screenful, of which one line stays."""
+        self.action_go(step * max(self.size.height - 1, 1))
 
 
 def folded(entry: Paragraph, width: int) -> Iterator[Paragraph]:

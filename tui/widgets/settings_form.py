@@ -89,6 +89,8 @@ class SettingsForm(Vertical):
         self._has_line = not advanced and any(spec.advanced for spec in self.specs.values())
         self._touched: set[str] = set()
         self._told: dict[str, str] = {}
+        self._told_of: dict[str, Any] = {}
+        """What all fields showed when they were found wrong: a field like that was not changed."""
         self._loaded: dict[str, Any] = {}
         self.set_class(any(isinstance(e, BoxEditor) for e in self.editors.values()), "-tall")
         self.load({})
@@ -213,6 +215,7 @@ class SettingsForm(Vertical):
     def show_errors(self, found: Mapping[str, str]) -> None:
         """Show errors at their fields: name → sentence. Fields not named are right."""
         self._told = dict(found)
+        self._told_of = self._state()
         self._touched = set(self.editors)
         self._dress(self._told)
 
@@ -264,6 +267,8 @@ class SettingsForm(Vertical):
         """Forget what was said of the field, and judge it anew where it was wrong."""
         event.stop()
         name = event.editor.spec.name
+        if name in self._told and self._state() == self._told_of:
+            return
         said = self._told.pop(name, "") or event.editor.error
         if said or name in self._touched:
             self.check()
