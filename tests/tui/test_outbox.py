@@ -1,0 +1,189 @@
+"""The outbox: writing, sending without a worker, and deciding what became of a message."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.mail import OutboxState, OutgoingMail
+from services.bootstrap import Services
+from services.config import Config
+from services.protocols.base import Surroundings
+from tests.servers.smtp import SmtpServer
+from tests.servers.tls import Authority
+from tests.stores import config_in, save, smtp_raw
+from tests.tui.driver import console
+
+OUTBOX = ("o",)
+StartSmtp = Callable[..., SmtpServer]
+
+
+@pytest.fixture
+def config(folder: Path, authority: Authority) -> Config:
+    """The console's configuration, which trusts the test servers."""
+    return config_in(folder, ca_bundle=authority.bundle)
+
+
+def queue(services: Services, *to: str, **fields: Any) -> int:
+    made = {"to": to or ("anna@agent.test",), "subject": "Offer", "text": "Hi", **fields}
+    return services.outbox.accept(OutgoingMail(**made)).id
+
+
+def account(services: Services, server: SmtpServer, **email: Any) -> None:
+    raw = smtp_raw(server=server.host, port=server.port)
+    raw["email"] |= email
+    save(services, raw)
+
+
+async def test_an_empty_outbox_says_what_to_do(folder: Path) -> None:
+    async with console(folder, *OUTBOX) as driver:
+        assert driver.crumbs == ("Home", "Messages", "Outbox")
+        assert driver.sees("Nothing has been sent yet: press n to write a message.")
+
+
+async def test_a_message_is_written_queued_and_sent_without_a_worker(
+    folder: Path, config: Config, services: Services, smtp_server: StartSmtp
+) -> None:
+    server = smtp_server()
+    account(services, server)
+    async with console(folder, *OUTBOX, "n", config=config) as driver:
+        await driver.fill("Berg, Anna <anna@agent.test>", "", "", "Four twins", "KT1")
+        assert driver.errors() == {}
+        await driver.type("Dear Anna,")
+        await driver.press("enter", "enter")
+        await driver.type("hello.")
+        await driver.press("ctrl+s")
+        assert driver.focused_on("to"), "an unquoted comma parts two addresses"
+        await driver.press("end", "ctrl+u")
+        await driver.type('"Berg, Anna" <anna@agent.test>; jim@agent.test')
+        await driver.press("ctrl+s")
+        assert driver.message == "Queued for 2 recipients."
+        assert driver.state == "1 message, 1 queued"
+        assert driver.sees("anna@agent.test +1 Four twins [#KT1-")
+        assert driver.sees("no worker runs: w sends what is due")
+        await driver.press("w")
+        assert driver.sees("✓ 1 message: 1 sent.")
+        await driver.press("escape")
+        assert driver.state == "1 message"
+        assert not driver.sees("no worker runs")
+        await driver.press("enter")
+        assert driver.sees("State sent")
+        assert driver.sees("TO anna@agent.test: sent 250")
+    (mail,) = server.mails
+    assert mail.recipients == ("anna@agent.test", "jim@agent.test")
+    assert b"Dear Anna,\r\n\r\nhello." in mail.content
+
+
+async def test_the_accounts_rules_refuse_at_the_field(
+    folder: Path, services: Services, smtp_server: StartSmtp
+) -> None:
+    account(services, smtp_server(), allow_cc=False)
+    async with console(folder, *OUTBOX, "n") as driver:
+        await driver.fill("anna@agent.test", "jim@agent.test")
+        await driver.press("ctrl+s")
+        assert driver.focused_on("cc")
+        assert driver.sees("Allow CC is not ticked")
+        assert services.outbox.list().rows == []
+        await driver.press("escape")
+        assert driver.sees("Discard what you typed in New Message?")
+
+
+async def test_a_message_to_nobody_is_refused(
+    folder: Path, services: Services, smtp_server: StartSmtp
+) -> None:
+    account(services, smtp_server())
+    async with console(folder, *OUTBOX, "n", "ctrl+s") as driver:
+        assert driver.focused_on("to")
+        assert driver.sees("Enter at least one recipient.")
+
+
+async def test_without_a_system_email_account_it_says_so(folder: Path) -> None:
+    async with console(folder, *OUTBOX, "n") as driver:
+        await driver.fill("anna@agent.test")
+        await driver.press("ctrl+s")
+        assert driver.sees("There is no System Email Account")
+
+
+async def test_what_the_server_said_is_shown_for_each_recipient(
+    folder: Path, config: Config, services: Services, smtp_server: StartSmtp
+) -> None:
+    server = smtp_server()
+    server.script.recipients["gone@agent.test"] = "550 5.1.1 no such \x1b[31muser"
+    account(services, server)
+    queue(services, "anna@agent.test", "gone@agent.test")
+    services.outbox.run_due(Surroundings(config))
+    async with console(folder, *OUTBOX, "enter") as driver:
+        assert driver.sees("TO anna@agent.test: sent")
+        assert driver.sees("TO gone@agent.test: failed")
+        assert driver.sees("5.1.1 no such")
+        assert "\x1b" not in driver.text()
+
+
+async def test_an_uncertain_message_is_marked_sent_or_resent(
+    folder: Path, config: Config, services: Services, smtp_server: StartSmtp
+) -> None:
+    server = smtp_server()
+    server.script.drops.add("DOT")
+    account(services, server)
+    for subject in ("First", "Second"):
+        queue(services, subject=subject)
+    services.outbox.run_due(Surroundings(config))
+    async with console(folder, *OUTBOX, config=config) as driver:
+        assert driver.state == "2 messages, 2 uncertain"
+        await driver.press("m")
+        assert driver.sees("Do so only where 1 recipient")
+        await driver.press("escape")
+        assert driver.state == "2 messages, 2 uncertain"
+        await driver.press("m", "y")
+        assert driver.state == "2 messages, 1 uncertain"
+        await driver.press("down", "enter", "r")
+        assert driver.sees("It may have been sent already, and would then come twice.")
+        await driver.press("y")
+        assert driver.sees("State queued")
+        server.script.drops.clear()
+        await driver.press("escape", "w", "escape")
+        assert driver.state == "2 messages"
+    assert {line.state for line in services.outbox.list().rows} == {OutboxState.SENT}
+    assert len(server.mails) == 1
+
+
+async def test_a_queued_message_is_cancelled(
+    folder: Path, services: Services, smtp_server: StartSmtp
+) -> None:
+    account(services, smtp_server())
+    which = queue(services)
+    async with console(folder, *OUTBOX) as driver:
+        assert not driver.sees("Mark Sent")
+        await driver.press("c", "y")
+        assert driver.sees("cancelled")
+        assert not driver.sees("c Cancel")
+        await driver.press("o", "u")
+        assert driver.sees("No message is uncertain.")
+        await driver.press("o", "c")
+        assert driver.sees("anna@agent.test")
+    assert services.outbox.get(which).state is OutboxState.CANCELLED
+
+
+async def test_sending_that_fails_says_why_and_waits(
+    folder: Path, services: Services, smtp_server: StartSmtp
+) -> None:
+    account(services, smtp_server())  # whose certificate this console does not trust
+    queue(services)
+    async with console(folder, *OUTBOX, "w") as driver:
+        assert driver.sees("certificate")
+        await driver.press("escape")
+        assert driver.state == "1 message, 1 queued"
+        assert "certificate" in driver.message
+
+
+async def test_the_text_is_left_upwards_from_its_first_line(folder: Path) -> None:
+    async with console(folder, *OUTBOX, "n") as driver:
+        for _ in range(5):
+            await driver.press("down")
+        await driver.type("one")
+        await driver.press("enter")
+        await driver.type("two")
+        await driver.press("up", "up")
+        assert driver.focused_on("booking")
+        assert driver.screen.text.text == "one\ntwo"
