@@ -12,9 +12,10 @@ from urllib.parse import quote, urlencode
 from services.errors import ConnectionFailed
 from services.protocols.base import Surroundings
 from services.protocols.office365_advice import Fault, GraphError, refusal
+from services.protocols.office365_session import Unreached
 from services.protocols.office365_throttle import gate_of, retry_after
 from services.protocols.office365_token import Tokens, shared_tokens
-from services.protocols.office365_wire import Answer, Broken, Line, Patience, Unreached
+from services.protocols.office365_wire import Answer, Broken, Line, Patience
 
 if TYPE_CHECKING:
     from services.protocols.office365 import Office365Settings
