@@ -8,6 +8,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
@@ -190,20 +191,22 @@ class Console(App[None]):
         from tui.faults import write_fault
         from tui.widgets.dialogs import BugDialog
 
+        if any(isinstance(screen, BugDialog) for screen in self.screen_stack):
+            self._handle_exception(error)  # what draws the screen is broken, the dialog as well
+            return
         self.bugs += 1
-        where = write_fault(error)
-        self.push_screen(BugDialog(type(error).__name__, where))
+        self.push_screen(BugDialog(type(error).__name__, write_fault(error)))
 
-    def _handle_exception(self, error: Exception) -> None:
+    def _handle_exception(self, error: BaseException) -> None:
         # Textual would print every local variable, secrets among them.
         from tui.faults import write_fault
 
         self.bugs += 1
         where = write_fault(error)
-        self.exit(
-            return_code=1,
-            message=f"tourmail broke ({type(error).__name__}). The fault is described in {where}.",
-        )
+        words = f"tourmail broke ({type(error).__name__}). The fault is described in {where}."
+        self._return_code = 1
+        self._exit_renderables[:] = [Text(words)]
+        self._close_messages_no_wait()
 
 
 def run_console(config: "Config | None" = None) -> int:

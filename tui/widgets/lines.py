@@ -56,7 +56,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
     HEADERS: ClassVar[int] = 0
     """Lines at the top that do not scroll: 0 or 1."""
 
-    cursor: reactive[int] = reactive(0, repaint=False)
+    cursor: reactive[int] = reactive(0, repaint=False, init=False)
 
     @dataclass
     class Opened(Message):

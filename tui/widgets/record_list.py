@@ -31,7 +31,6 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from services.errors import ServiceError
 from services.paging import Page
 from tui.door import Door
 from tui.widgets.controls import TextInput
@@ -169,7 +168,7 @@ class RecordList(Vertical):
         self._sorted: tuple[int, bool] | None = None
         self._under_way: set[int] = set()
         self._turn = 0
-        self._loaded = False
+        self._loaded = self._broken = False
         self._wish: Hashable | None = None
         self._filtered_by: str | None = None
 
@@ -209,6 +208,7 @@ class RecordList(Vertical):
 
     def _renew(self) -> None:
         self._turn += 1
+        self._broken = False
         self._under_way = set()
         cursor, height = self.records.cursor, max(self.records.size.height, 1)
         if self.filter_text == self._filtered_by:
@@ -238,10 +238,9 @@ class RecordList(Vertical):
         text, after = self.filter_text, self.window.slots[number].after
         try:
             page = await door(lambda: self.fetch(text, after, LIMIT))
-        except ServiceError as error:
-            self.post_message(self.Failed(self, error))
-            return
-        except Exception as error:  # noqa: BLE001 - a bug of a service: the page's last door
+        except Exception as error:  # noqa: BLE001 - the page tells refusals from our own faults
+            self._broken = True
+            self.records.refresh()
             self.post_message(self.Failed(self, error))
             return
         if turn == self._turn and self.is_attached:
@@ -291,6 +290,8 @@ class RecordList(Vertical):
 
     def nothing(self) -> str:
         """Return what stands in the place of rows."""
+        if self._broken:
+            return "The rows could not be fetched: press r to try again."
         if not self._loaded or self._under_way:
             return "Loading" + glyphs().ellipsis
         if self.filter_text:

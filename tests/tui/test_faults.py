@@ -1,0 +1,112 @@
+"""Our own faults: a dialog of ours, a log without what they were working on, no crash panel."""
+
+from pathlib import Path
+
+import pytest
+
+from services.accounts import AccountService
+from services.codes import CodeService
+from tests.stores import config_in
+from tests.tui.driver import console
+from tui.app import Console
+from tui.faults import write_fault
+from tui.screens.menu import MenuLines
+
+SECRET = "hunter2 is the password"
+
+
+def broken(*_args: object, **_more: object) -> object:
+    """A service with a fault."""
+    password = SECRET
+    raise RuntimeError(f"cannot handle {password}")
+
+
+def log() -> str:
+    """Return the log of faults."""
+    from platformdirs import user_log_path
+
+    return (user_log_path("tourmail") / "console.log").read_text()
+
+
+def quiet(app: Console) -> None:
+    """Take note of the one fault that the test meant."""
+    assert app.bugs == 1
+    app.bugs = 0
+
+
+async def test_a_fault_of_a_service_is_told_and_the_console_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AccountService, "draft", broken)
+    async with console(folder, "c", "e", "n", "s", "tab") as driver:
+        await driver.fill("SEND")
+        await driver.walk_to("settings.server")
+        await driver.type("relay.example.com")
+        await driver.walk_to("email.default_email")
+        await driver.type("a@example.com")
+        await driver.press("ctrl+s")
+        assert driver.sees("Something broke in tourmail")
+        assert SECRET not in driver.text()
+        await driver.press("escape")
+        assert driver.editor("identity.name").value == "SEND", "what was typed is still there"
+        quiet(driver.app)
+    assert "RuntimeError" in log()
+    assert "test_faults.py" in log()
+    assert SECRET not in log()
+
+
+async def test_a_fault_while_rows_are_fetched_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CodeService, "list", broken)
+    async with console(folder, "c", "c") as driver:
+        assert driver.sees("Something broke in tourmail")
+        await driver.press("enter")
+        assert driver.sees("press r to try again")
+        await driver.press("escape")
+        assert driver.crumbs[-1] == "Code Setup"
+        quiet(driver.app)
+
+
+async def test_a_fault_of_a_screen_is_told_and_the_console_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with console(folder) as driver:
+        monkeypatch.setattr(driver.app, "open", broken)
+        await driver.press("c")
+        assert driver.sees("Something broke in tourmail")
+        await driver.press("escape")
+        monkeypatch.undo()
+        await driver.press("c")
+        assert driver.crumbs[-1] == "Code Setup"
+        quiet(driver.app)
+
+
+async def test_a_fault_that_ends_the_console_prints_no_local_variables(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(MenuLines, "render_line", broken)
+    app = Console(config_in(folder))
+    await app.run_async(headless=True)
+    app._print_error_renderables()
+    assert app.return_code == 1
+    shown = "".join(capsys.readouterr())
+    assert SECRET not in shown
+    assert "RuntimeError" in log()
+
+
+def test_the_log_is_private_and_leaves_words_and_variables_out() -> None:
+    try:
+        broken()
+    except RuntimeError as error:
+        path = Path(write_fault(error))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert SECRET not in path.read_text()
+    assert "broken" in path.read_text()
+
+
+def test_a_log_that_cannot_be_written_does_not_hide_the_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+    assert write_fault(RuntimeError("x")).startswith("nowhere: ")
