@@ -52,7 +52,7 @@ def walk(services: Services, wanted: MailFilter, limit: int) -> list[int]:
     found: list[int] = []
     page = services.mail.list(wanted, limit=limit)
     found += [line.id for line in page.rows]
-    while page.next is not None:
+    while page.next is not None and len(found) < 1_000:
         page = services.mail.list(wanted, page.next, limit)
         found += [line.id for line in page.rows]
     return found

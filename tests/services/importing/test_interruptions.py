@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, delete
 
+from models.mail import LedgerRow
 from services import connections
 from services.bootstrap import utc_now
 from services.cancel import Cancel
@@ -128,6 +129,39 @@ def test_mail_that_vanishes_between_its_headers_and_its_body_is_gone(
     monkeypatch.setattr(ImapImporter, "bodies", late)
     counts = full.run().counts
     assert (counts.imported, counts.gone) == (6, 6)
+
+
+def test_mail_that_vanishes_before_it_is_listed_is_gone_without_a_row(
+    full: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    above = ImapImporter._above
+
+    def late(self: ImapImporter, settled: int, inbox: Any) -> Any:
+        full.mailbox.expunge(full.mailbox.uids[:2])
+        self._session.noop()
+        return above(self, settled, inbox)
+
+    monkeypatch.setattr(ImapImporter, "_above", late)
+    counts = full.run().counts
+    assert (counts.server_count, counts.imported, counts.gone) == (12, 10, 2)
+
+
+def test_a_comparison_that_is_cut_short_does_not_take_the_mark_back(full: Desk) -> None:
+    full.run()
+    mark = full.mark()
+    with full.services.store.write() as session:
+        session.exec(delete(LedgerRow))
+    cancel = Cancel()
+    with pytest.raises(Cancelled):
+        full.services.importing.run(
+            "DESK",
+            trigger="command",
+            surroundings=Surroundings(full.around.config, cancel),
+            reconcile=True,
+            progress=at_commit(3, cancel.cancel),
+        )
+    assert mark is not None
+    assert full.mark() == mark
 
 
 # ------------------------------------------------------------------ leases and fences

@@ -182,6 +182,14 @@ def test_equal_headers_and_size_with_another_body_are_two_mails(desk: Desk) -> N
     assert desk.run().counts.imported == 2
 
 
+def test_of_skipped_mail_equal_headers_of_another_size_are_two_mails(desk: Desk) -> None:
+    desk.account()
+    for body in ("one", "one", "longer"):
+        desk.mailbox.append(letter(sender="spam@else.test", message_id="<a@b>", body=body))
+    counts = desk.run().counts
+    assert (counts.skipped, counts.known) == (2, 1)
+
+
 def test_mail_without_a_message_id_is_told_apart_by_its_bytes(desk: Desk) -> None:
     desk.account()
     desk.contact(GUIDE)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -280,6 +280,7 @@ def test_mail_that_arrives_after_the_look_is_left_to_the_next_run(
 ) -> None:
     def late(settled: int, inbox: Any) -> Any:
         mailbox.append(mail(2))
+        importer._session.noop()  # the server shows it from here on
         return above(settled, inbox)
 
     mailbox.append(mail(1))
@@ -293,8 +294,6 @@ def test_mail_that_arrives_after_the_look_is_left_to_the_next_run(
 def test_import_from_is_exact_to_the_second_whatever_the_time_zone(
     mailbox: Mailbox, importer: ImapImporter, zone_hours: int
 ) -> None:
-    from datetime import timezone
-
     zone = timezone(timedelta(hours=zone_hours))
     offsets = [-90_000, -86_400, -3_600, -1, 0, 1, 3_600, 86_400, 300_000]
     for number, seconds in enumerate(offsets):
@@ -305,6 +304,32 @@ def test_import_from_is_exact_to_the_second_whatever_the_time_zone(
     assert page.early == tuple(uids[:4])
     assert page.items == tuple(uids[4:])
     assert listing.listed == 5
+
+
+@pytest.mark.parametrize("hours", [-12, 0, 14])
+def test_import_from_is_exact_whatever_days_the_server_goes_by(
+    mailbox: Mailbox, importer: ImapImporter, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """SEARCH SINCE compares dates in a zone of the server's own (RFC 3501 §6.4.4)."""
+    zone = timezone(timedelta(hours=hours))
+    midnight = datetime(2026, 3, 10, tzinfo=UTC)
+    moments = {
+        mailbox.append(mail(n), midnight + timedelta(hours=6 * n)): midnight
+        + timedelta(hours=6 * n)
+        for n in range(-10, 11)
+    }
+    search = importer._search
+
+    def in_its_zone(*criteria: str) -> Any:
+        if criteria[0] != "SINCE":
+            return search(*criteria)
+        day = datetime.strptime(criteria[1], "%d-%b-%Y").date()
+        return [uid for uid, at in moments.items() if at.astimezone(zone).date() >= day]
+
+    monkeypatch.setattr(importer, "_search", in_its_zone)
+    for since in (midnight, midnight + timedelta(hours=23, minutes=59)):
+        (page,) = importer.look(None, since).pages
+        assert page.early == tuple(str(uid) for uid, at in moments.items() if at < since)
 
 
 def test_a_first_look_that_was_cut_short_goes_on_with_its_start(
