@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
-from sqlmodel import Session, func, select
+from sqlmodel import Session, col, func, select, update
 
 from models.account import (
     Account,
@@ -20,7 +20,7 @@ from models.account import (
     ProtocolSettings,
 )
 from models.fields import name_key
-from models.mail import MailboxMarkRow, MailRow
+from models.mail import LedgerRow, MailboxMarkRow, MailRow
 from services import account_list, account_rows
 from services.account_draft import draft_from
 from services.account_list import AccountLine, waiting
@@ -327,14 +327,23 @@ def _forget_old_mark(
 
     Another mailbox or start makes the mark worthless; the ledger recognises what is here already.
     """
+    moved = row.mailbox != draft.settings.mailbox() or row.protocol != draft.protocol
+    if moved:
+        _retire_items(session, row)
     mark = session.get(MailboxMarkRow, row.id)
-    if mark is None:
-        return True
-    same = row.mailbox == draft.settings.mailbox() and row.protocol == draft.protocol
-    if same and row.import_start == str(importing.start):
-        return False
-    session.delete(mark)
-    return True
+    if mark is not None and (moved or row.import_start != str(importing.start)):
+        session.delete(mark)
+        mark = None
+    return mark is None
+
+
+def _retire_items(session: Session, row: EmailAccountRow) -> None:
+    """Have no item of the old mailbox taken for one of the new: UIDVALIDITY may be the same."""
+    session.execute(
+        update(LedgerRow)
+        .where(col(LedgerRow.account_id) == row.id, ~col(LedgerRow.scope).startswith("before "))
+        .values(scope=f"before {row.version}: " + col(LedgerRow.scope))
+    )
 
 
 def _refuse_deletion(session: Session, row: EmailAccountRow) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from models.mail import MailboxMarkRow, OutboxRow
+from models.mail import LedgerRow, MailboxMarkRow, OutboxRow
+from models.work import ImportRunRow
 from services.accounts import TYPE_AGAIN
 from services.bootstrap import Services
 from services.errors import InUse, InvalidInput, NeedsConsent, NotFound, ServiceError, Stale
@@ -288,6 +289,24 @@ def test_another_mailbox_is_looked_at_from_its_start(services: Services) -> None
     saved = save(services, imap_raw())
     mark(services, saved.id)
     assert not save(services, imap_raw(server="other.example"), of=saved.id).import_started
+
+
+def test_items_of_another_mailbox_are_not_taken_for_old_ones(services: Services) -> None:
+    saved = save(services, imap_raw())
+    with services.store.write() as session:
+        run = ImportRunRow(account_name="X", trigger="t", holder="h", lease_until=START,
+                           started_at=START, started_by="anna")  # fmt: skip
+        session.add(run)
+        session.flush()
+        session.add(LedgerRow(account_id=saved.id, scope="17", item="1", run_id=run.id or 0,
+                              outcome="imported", reason="reply"))  # fmt: skip
+    scopes = []
+    for server in ("mail.example.com", "other.example", "third.example"):
+        save(services, imap_raw(server=server), of=saved.id)
+        with services.store.read() as session:
+            scopes.append(session.exec(select(LedgerRow.scope)).one())
+    assert scopes[0] == "17"
+    assert scopes[1] == scopes[2] == "before 2: 17"
 
 
 def test_saving_twice_keeps_the_moment_of_now(services: Services, clock: Clock) -> None:
