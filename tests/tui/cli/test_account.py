@@ -246,6 +246,12 @@ def test_an_unknown_name_fails_in_words(tourmail: CommandLine, command: str) -> 
     assert ended.err == "There is no email account NOBODY.\n"
 
 
+def test_a_name_that_is_told_back_cannot_steer_the_terminal(tourmail: CommandLine) -> None:
+    ended = tourmail("account", "show", "\x1b[2Jx")
+    assert (ended.code, "\x1b" not in ended.err) == (1, True)
+    assert "[2Jx" in ended.err
+
+
 # ------------------------------------------------------------------------- edit
 
 

@@ -119,14 +119,18 @@ def test_help_is_a_result(environment: Path) -> None:
         assert "Usage: tourmail" in ended.stdout
 
 
-def test_a_closed_pipe_is_quiet(tourmail_done: Callable[..., None]) -> None:
-    for number in range(3):
-        tourmail_done("user", "add", f"U{number}", "--full-name", "x" * 100)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_is_quiet(tourmail_done: Callable[..., None], unbuffered: str) -> None:
+    tourmail_done("user", "add", "ANNA", "--full-name", "x" * 100)
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as closed:
         ended = subprocess.run(
-            [*TOURMAIL, "user", "list"], stdout=closed, stderr=subprocess.PIPE, check=False
+            [*TOURMAIL, "user", "list"],
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     assert (ended.returncode, ended.stderr) == (141, b"")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from services.importing.result import Counts, RunResult
+from services.importing.run import ImportService
 from tests.servers.mailbox import Mailbox
 from tests.servers.process import wait_until
 from tests.servers.smtp import SmtpServer
@@ -116,6 +118,16 @@ def test_an_account_that_does_not_import_says_so_in_json_too(desk: CommandLine) 
     assert (ended.code, ended.json["ok"]) == (1, False)
     assert "does not import" in ended.json["message"]
     assert "does not import" in ended.err
+
+
+def test_a_run_that_left_a_message_without_a_row_fails_with_its_alarm(
+    desk: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = RunResult("RES", Counts(server_count=1), ok=False, message="1 of 1 was left", run_id=1)
+    monkeypatch.setattr(ImportService, "run", lambda *_args, **_more: lost)
+    ended = desk("import", "RES", "--json")
+    assert (ended.code, ended.json["ok"]) == (1, False)
+    assert "1 of 1 was left" in ended.err
 
 
 def test_a_refused_login_fails_without_telling_the_password(desk: CommandLine) -> None:

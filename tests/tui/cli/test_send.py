@@ -144,6 +144,14 @@ def test_a_body_that_is_no_text_is_refused(office: CommandLine) -> None:
     assert (ended.code, "not text in UTF-8" in ended.err) == (2, True)
 
 
+def test_a_servers_words_cannot_steer_the_terminal(office: CommandLine, server: SmtpServer) -> None:
+    server.script.replies["AUTH"] = "535 5.7.8 No\x1b[2J way"
+    for words in (("account", "test", "SEND"), ("send", "--to", "a@b.com", "--now")):
+        ended = office(*words)
+        assert "way" in ended.out + ended.err
+        assert "\x1b" not in ended.out + ended.err
+
+
 # ------------------------------------------------------------------------- now
 
 
