@@ -1,12 +1,16 @@
 """Agents and suppliers with their contacts, typed by keys."""
 
+import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from services.bootstrap import Services
+from services.contacts import ContactService
 from tests.tui.driver import console
 
-AGENTS, SUPPLIERS = ("a",), ("s", "up", "up", "s")
+AGENTS = ("a",)
 
 
 def add(services: Services, code: str, *emails: str, kind: str = "agent", **fields: Any) -> None:
@@ -169,3 +173,25 @@ async def test_a_long_list_is_counted_and_one_stays_where_one_was(
         await driver.press("ctrl+s")
         assert driver.screen.list.current.code == "A0447"
         assert driver.sees("Tours 447 edited")
+
+
+async def test_what_is_typed_while_a_query_runs_is_sought_once(
+    folder: Path, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(services, "ACME", "joe@acme.example")
+    add(services, "NORD", "jim@nord.example")
+    asked, answer = list[str](), ContactService.list
+
+    def slow(self: ContactService, kind: str, text: str, after: str | None, limit: int) -> Any:
+        asked.append(text)
+        time.sleep(0.1)
+        return answer(self, kind, text, after, limit)
+
+    monkeypatch.setattr(ContactService, "list", slow)
+    async with console(folder, *AGENTS, "slash") as driver:
+        await driver.type("nord")
+        await driver.settle()
+        assert driver.state == "1 agent"
+    assert asked[0] == ""
+    assert asked[-1] == "nord"
+    assert len(asked) <= 3, "one query at a time"

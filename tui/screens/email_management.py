@@ -103,9 +103,11 @@ class EmailManagement(RowsPage):
 
     def on_resize(self, event: events.Resize) -> None:
         """Show what there is room for."""
-        self.set_class(event.size.height >= TALL, "-tall")
         self.list.columns = list(self.columns())
         self.list.records.refresh()
+        if self.has_class("-tall") != (event.size.height >= TALL):
+            self.toggle_class("-tall")
+            self._follow()
 
     @property
     def wanted(self) -> MailFilter:
@@ -145,9 +147,12 @@ class EmailManagement(RowsPage):
 
     def on_record_list_moved(self, event: RecordList.Moved) -> None:
         """Show the message under the cursor, where there is room for it."""
-        if self.has_class("-tall"):
-            self.start(self._preview(event.row), group="preview")
+        self._follow()
         self.refresh_bindings()
+
+    def _follow(self) -> None:
+        if self.has_class("-tall"):
+            self.start(self._preview(self.list.current), group="preview")
 
     async def _preview(self, row: MailLine | None) -> None:
         paper = self.query_one("#preview", Paper)

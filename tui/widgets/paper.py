@@ -43,7 +43,7 @@ class Paper(ScrollView, can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = """
     Paper {
         height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden;
-        padding: 0 1;
+        scrollbar-gutter: stable; padding: 0 1;
         & > .paper--dim { text-style: dim; }
         & > .paper--head { text-style: bold; color: $primary; }
         & > .paper--good { color: $success; }

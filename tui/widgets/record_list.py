@@ -235,16 +235,19 @@ class RecordList(Vertical):
 
     async def _load(self, number: int, turn: int) -> None:
         door: Door = self.app.door  # type: ignore[attr-defined]
-        text, after = self.filter_text, self.window.slots[number].after
+        text, after = self._filtered_by or "", self.window.slots[number].after
         try:
             page = await door(lambda: self.fetch(text, after, LIMIT))
         except Exception as error:  # noqa: BLE001 - the page tells refusals from our own faults
             self._broken = True
             self.records.refresh()
             self.post_message(self.Failed(self, error))
-            return
-        if turn == self._turn and self.is_attached:
-            self._take(number, page)
+        else:
+            if turn == self._turn and self.is_attached:
+                self._take(number, page)
+        if turn == self._turn:
+            self._under_way.discard(number)
+            self._follow_filter()
 
     def _take(self, number: int, page: Page[Any]) -> None:
         self._under_way.discard(number)
@@ -307,7 +310,12 @@ class RecordList(Vertical):
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         event.stop()
-        if self._loaded:
+        self._follow_filter()
+
+    def _follow_filter(self) -> None:
+        # One query at a time: what is typed meanwhile is sought once the answer has come.
+        ready = self.is_attached and self._loaded and not self._under_way
+        if ready and self.filter_text != self._filtered_by:
             self.reload()
 
     def on_key(self, event: Any) -> None:
