@@ -74,8 +74,8 @@ class Examiner:
     ) -> Background:
         """Look up in one go what the store knows of these messages."""
         new = {p.identity for p in prints if p.identity} - self._copies.keys()
-        for identity, found in self._find_copies(new).items():
-            self._copies[identity] = list(found)
+        for identity, copies in self._find_copies(new).items():
+            self._copies[identity] = list(copies)
         ids = {name for f in facts for name in (f.message_id, *f.in_reply_to, *f.references)}
         tokens = {found[1] for f in facts if (found := parse_token(f.subject))}
         with self._store.read() as session:

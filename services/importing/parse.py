@@ -199,7 +199,7 @@ def _charset(part: Message) -> str | None:
 def from_html(html: str) -> str:
     """Render HTML as text; where it cannot be rendered, its tags are dropped."""
     from inscriptis import get_text  # lxml: costs 60 ms and is rarely needed
-    from lxml.etree import LxmlError
+    from lxml.etree import LxmlError  # type: ignore[import-untyped]
 
     html = html[:_HTML_CHARACTERS]
     try:

@@ -138,7 +138,7 @@ def _server_words(error: Exception) -> str:
     if found := re.search(r"command error: BAD \[b(['\"].*['\"])\]", text, re.DOTALL):
         text = found[1][1:-1]
     text = re.sub(r"^command: \w+ => ", "", text)
-    return " ".join(text.split()).rstrip(".")
+    return " ".join(text.replace("\0", "\ufffd").split()).rstrip(".")  # NUL: no store takes it
 
 
 def redacted(words: str, user: str, password: str) -> str:

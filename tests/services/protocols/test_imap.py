@@ -212,6 +212,7 @@ def test_a_strange_greeting_is_an_error_in_words(
         with pytest.raises(ConnectionFailed) as error:
             ImapImporter(settings, around)
     assert error.value.field == ("limit.limit_to" if b"many" in greeting else "settings.port")
+    assert "\0" not in error.value.message
 
 
 def test_nobody_listening_is_an_error_at_the_port(
