@@ -165,8 +165,11 @@ def _attached_subject(part: Message) -> str:
 def _source(part: Message) -> bytes:
     """Return an attached message's bytes, as near as the parser kept them."""
     inner = part.get_payload()
+    first = inner[0] if isinstance(inner, list) and inner else None
+    if not isinstance(first, Message):
+        return content(part)
     try:
-        return inner[0].as_bytes(policy=_CRLF) if isinstance(inner, list) else content(part)
+        return first.as_bytes(policy=_CRLF)
     except NASTY:
         return b""
 
