@@ -97,7 +97,8 @@ def _leaves(message: Message) -> Iterator[Message]:
         inner = part.get_payload()
         if part.get_content_maintype() == "multipart" and isinstance(inner, list):
             if depth < _DEPTH:
-                waiting += [(child, depth + 1) for child in reversed(inner)]
+                parts = [child for child in reversed(inner) if isinstance(child, Message)]
+                waiting += [(child, depth + 1) for child in parts]
         else:
             yield part
 
