@@ -116,7 +116,7 @@ class TickLines(LineView):
     def on_click(self, event: events.Click) -> None:
         """Tick by mouse."""
         super().on_click(event)
-        if event.y + self.scroll_offset.y < self.count():
+        if self.index_at(event) is not None:
             self.action_tick()
 
 

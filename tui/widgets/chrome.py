@@ -6,6 +6,7 @@
 * `KeyLine`: the footer, one line made from the active bindings; repainted only when they change.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
@@ -155,18 +156,17 @@ class KeyLine(Widget):
 
     def render(self) -> Text:
         """Draw as many keys as the line takes; what does not fit is found by F1."""
-        text, room = Text(end="", no_wrap=True), self.size.width
-        for key, shown, verb in self.keys:
-            width = cell_len(f"{shown} {verb}") + 2
-            if text.cell_len + width - 2 > room:
-                continue
+        text = Text(end="", no_wrap=True)
+        for key, shown, verb in _fitting(self.keys, self.size.width):
             click = Style(meta={"@click": f"app.simulate_key('{key}')"})
             text.append(shown, click + Style(bold=True))
             text.append(f" {verb}", click)
             text.append("  ")
+        text.rstrip()
         return text
 
 
+ALWAYS = ("Exit", "Help", "Close")
 FIRST = ("Save", "Insert")
 LAST = ("Exit", "Help", "Palette", "Quit", "Sort", "Reload", "Tab back")
 """Verbs that many screens have, in the order in which they stand at the ends."""
@@ -186,6 +186,16 @@ _NAMES = {
     "ctrl+pagedown": "^PgDn",
     "shift+tab": "Shift+Tab",
 }
+
+
+def _fitting(keys: Sequence[tuple[str, str, str]], width: int) -> list[tuple[str, str, str]]:
+    """Return the keys that fit, in their order; the way out and to help come first."""
+    chosen: set[tuple[str, str, str]] = set()
+    for key in sorted(keys, key=lambda key: key[2] not in ALWAYS):
+        room = sum(cell_len(f"{shown} {verb}") + 2 for _key, shown, verb in {*chosen, key})
+        if room - 2 <= width:
+            chosen.add(key)
+    return [key for key in keys if key in chosen]
 
 
 def key_name(key: str) -> str:

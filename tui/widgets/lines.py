@@ -196,10 +196,18 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         if self.count():
             self.post_message(self.Opened(self, self.cursor))
 
+    def index_at(self, event: events.Click) -> int | None:
+        """Return the line that was clicked, None where there is none to choose."""
+        place = event.get_content_offset(self)
+        if place is None or place.y < self.HEADERS:
+            return None
+        index = place.y + self.scroll_offset.y - self.HEADERS
+        return index if index < self.count() and self.selectable(index) else None
+
     def on_click(self, event: events.Click) -> None:
         """Choose the line under the mouse; a second click opens it."""
-        index = event.y + self.scroll_offset.y - self.HEADERS
-        if event.y >= self.HEADERS and 0 <= index < self.count() and self.selectable(index):
+        index = self.index_at(event)
+        if index is not None:
             self.cursor = index
             if event.chain == 2:
                 self.action_open()

@@ -1,0 +1,174 @@
+"""The list widget: paging, cursor, filter, marks, and foreign text."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from services.paging import Page
+from tui.door import Door
+from tui.widgets.record_list import Column, RecordList
+
+
+@dataclass
+class Row:
+    """A row of the test's store."""
+
+    key: int
+    name: str
+
+
+class Rows:
+    """A store that remembers what it was asked."""
+
+    def __init__(self, total: int) -> None:
+        self.rows = [Row(i, f"name {i}") for i in range(total)]
+        self.asked: list[str | None] = []
+
+    def fetch(self, text: str, after: str | None, limit: int) -> Page[Row]:
+        """Return a keyset page."""
+        self.asked.append(after)
+        found = [row for row in self.rows if text in row.name]
+        later = found if after is None else [row for row in found if row.key > int(after)]
+        page = later[:limit]
+        return Page(page, str(page[-1].key) if len(later) > limit else None)
+
+
+class Lists(App[None]):
+    """One list and nothing else."""
+
+    def __init__(self, rows: Rows, *, marks: bool) -> None:
+        super().__init__()
+        self.door = Door()
+        columns = [
+            Column("Key", 7, lambda row: f"{row.key:,}", right=True, sort=lambda row: row.key),
+            Column("Name", 0, lambda row: row.name),
+        ]
+        self.list = RecordList(columns, rows.fetch, lambda row: row.key, empty="None.", marks=marks)
+
+    def compose(self) -> ComposeResult:
+        yield self.list
+
+    def on_mount(self) -> None:
+        self.list.records.focus()
+        self.list.reload()
+
+
+class Listed:
+    """A list under test."""
+
+    def __init__(self, app: Lists, pilot: Pilot[None]) -> None:
+        self.app, self.pilot, self.list = app, pilot, app.list
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and wait for rows."""
+        for key in keys:
+            await self.pilot.press(key)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until all rows have come."""
+        calm = 0
+        while calm < 5:
+            await self.pilot._wait_for_screen()
+            await asyncio.sleep(0.003)
+            calm = calm + 1 if self.app.door.busy == 0 else 0
+
+    def lines(self) -> list[str]:
+        """Return the screen's lines."""
+        return [strip.text for strip in self.app.screen._compositor.render_strips()]
+
+
+@asynccontextmanager
+async def listed(rows: Rows, *, marks: bool = False) -> AsyncIterator[Listed]:
+    """Show rows in a list."""
+    app = Lists(rows, marks=marks)
+    async with app.run_test(size=(60, 20)) as pilot:
+        found = Listed(app, pilot)
+        await found.settle()
+        yield found
+
+
+async def test_numbers_stand_right_and_columns_do_not_jump() -> None:
+    async with listed(Rows(1500)) as found:
+        starts = {line.index("name") for line in found.lines()[2:]}
+        await found.press("pagedown", *["end"] * 20)
+        starts |= {line.index("name") for line in found.lines()[2:]}
+        assert len(starts) == 1
+        assert found.lines()[-1].split()[-3:] == ["1,499", "name", "1499"]
+
+
+async def test_a_long_list_asks_for_what_is_seen_and_lets_go_of_the_rest() -> None:
+    rows = Rows(100_000)
+    async with listed(rows) as found:
+        assert len(rows.asked) <= 2
+        for _ in range(30):
+            await found.press("pagedown")
+        assert found.list.current is not None
+        assert found.list.current.key == found.list.records.cursor
+        assert len(found.list.window.held()) < 700
+        await found.press("home")
+        assert found.list.current.key == 0
+        assert found.lines()[2].split() == ["›", "0", "name", "0"]
+
+
+async def test_the_cursor_stays_on_its_record_when_rows_come_before_it() -> None:
+    rows = Rows(10)
+    async with listed(rows) as found:
+        await found.press("down", "down", "down")
+        rows.rows.insert(0, Row(-1, "new"))
+        found.list.reload()
+        await found.settle()
+        assert found.list.current == Row(3, "name 3")
+        assert found.list.records.cursor == 4
+
+
+async def test_the_cursor_stays_at_its_height_when_its_record_is_gone() -> None:
+    rows = Rows(10)
+    async with listed(rows) as found:
+        await found.press("end")
+        del rows.rows[-1]
+        found.list.reload()
+        await found.settle()
+        assert found.list.current == Row(8, "name 8")
+
+
+async def test_the_filter_asks_the_store_and_esc_clears_it() -> None:
+    async with listed(Rows(500)) as found:
+        await found.press("slash", "4", "9", "9")
+        assert [row.key for row in found.list.window.held()] == [499]
+        await found.press("escape")
+        assert found.list.filter_text == ""
+        assert found.list.records.has_focus
+
+
+async def test_marks_are_kept_by_key() -> None:
+    rows = Rows(10)
+    async with listed(rows, marks=True) as found:
+        await found.press("space", "space", "down", "space")
+        assert found.list.marked == {0, 1, 3}
+        rows.rows.reverse()
+        found.list.reload()
+        await found.settle()
+        assert sum("✓" in line for line in found.lines()) == 3
+        await found.press("home")
+        assert found.list.marked == {0, 1, 3}
+
+
+async def test_an_empty_list_says_what_to_do() -> None:
+    async with listed(Rows(0)) as found:
+        assert "None." in "".join(found.lines())
+        assert found.list.current is None
+        await found.press("enter", "down", "end", "pageup", "space")
+
+
+async def test_foreign_text_is_neither_markup_nor_control() -> None:
+    rows = Rows(1)
+    rows.rows[0].name = "[/x][red]A\x1b[31m\x9b31mB\u202eC\nD[/]"
+    async with listed(rows) as found:
+        shown = "".join(found.lines())
+        assert "[/x][red]A" in shown
+        assert not set(shown) & {"\x1b", "\x9b", "\u202e", "\n"}
