@@ -174,10 +174,14 @@ class Console(App[None]):
 
     async def _quit(self) -> None:
         from tui.widgets.form_page import FormPage
+        from tui.widgets.page import Worker
 
         for screen in reversed(self.screen_stack):
             if isinstance(screen, FormPage) and not await screen.may_leave():
                 return
+        for screen in self.screen_stack:
+            if isinstance(screen, Worker):
+                screen.stop_work()
         for _ in range(100):
             if self.door.busy == 0:
                 break

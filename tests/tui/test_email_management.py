@@ -83,7 +83,7 @@ async def test_a_message_shows_why_what_it_answers_and_its_body(
         assert driver.sees(f"From Walter Nkosi <{KNOWN}>")
         assert driver.sees("Outcome imported: reply")
         assert driver.sees(f"In-Reply-To names {ours}")
-        assert driver.sees("Answers “Four twins? [#KT1-")
+        assert driver.sees('Answers "Four twins? [#KT1-')
         assert driver.sees("[bold]Not markup[/]")
         assert "\x1b" not in driver.text()
         assert "\u202e" not in driver.text()

@@ -84,8 +84,9 @@ async def test_a_rehearsal_lists_what_an_import_would_do_and_changes_nothing(
 ) -> None:
     add_account(services, mailbox)
     fill(mailbox)
-    async with console(folder, *EMAIL_ACCOUNT, "R", config=config) as driver:
-        await driver.settle()
+    async with console(folder, *EMAIL_ACCOUNT, config=config) as driver:
+        assert driver.sees("i Import R Rehearse Esc Exit F1 Help")
+        await driver.press("R")
         assert driver.crumbs[-1] == "Rehearsal of RESERVATIONS"
         assert driver.state == "1 imported, 2 skipped, 1 error"
         assert driver.sees("imported walter@lodge.example Two cabins are left")
@@ -93,7 +94,9 @@ async def test_a_rehearsal_lists_what_an_import_would_do_and_changes_nothing(
         assert "\x1b" not in driver.text()
         await driver.press("down")
         assert "Billing of supplier LODGE Safari Lodge, type AC" in driver.message
-        await driver.press("escape")
+        await driver.press("enter")
+        assert driver.sees("From billing@lodge.example Subject Invoice 2291 Outcome skipped Why")
+        await driver.press("escape", "escape")
         assert driver.crumbs[-1] == "Email Account"
     assert services.mail.count() == 0
     assert runs(services) == []
@@ -115,7 +118,7 @@ async def test_the_form_rehearses_a_saved_account(
 async def test_only_accounts_that_import_offer_it(folder: Path, services: Services) -> None:
     save(services, smtp_raw())
     async with console(folder, *EMAIL_ACCOUNT) as driver:
-        assert not driver.sees("Import Now")
+        assert not driver.sees("i Import")
         await driver.press("i", "R")
         assert driver.crumbs[-1] == "Email Account"
 
@@ -142,4 +145,16 @@ async def test_escape_leaves_at_once_and_stops_the_import(
         assert driver.crumbs[-1] == "Email Account"
         assert time.monotonic() - began < 1
         await driver.settle()
+    assert [run.state for run in runs(services)] == ["cancelled"]
+
+
+async def test_leaving_the_console_stops_the_import(
+    folder: Path, services: Services, silent: int
+) -> None:
+    save(services, imap_raw(server="127.0.0.1", port=silent))
+    async with console(folder, *EMAIL_ACCOUNT) as driver:
+        driver._send("i", "i")
+        await dialog_says(driver, "Connecting")
+        await driver.app._quit()
+        assert driver.app.door.busy == 0
     assert [run.state for run in runs(services)] == ["cancelled"]

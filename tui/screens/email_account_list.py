@@ -27,7 +27,7 @@ class Accounts(ListPage):
     NOUN: ClassVar[tuple[str, str]] = ("account", "accounts")
     EMPTY: ClassVar[str] = "No accounts yet: press n to insert the first one."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "run('import_now')", "Import Now"),
+        Binding("i", "run('import_now')", "Import"),
         Binding("R", "run('rehearse')", "Rehearse", key_display="R"),
     ]
 

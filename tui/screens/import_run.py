@@ -1,6 +1,6 @@
 """Import Now, and Rehearse: what an import does, or would do, told as it goes."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -18,6 +18,7 @@ from tui.widgets.chrome import MessageLine, Notice
 from tui.widgets.glyphs import glyphs
 from tui.widgets.list_page import RowsPage
 from tui.widgets.page import Page
+from tui.widgets.paper import Paper, Paragraph
 from tui.widgets.record_list import Column, RecordList, whole
 from tui.widgets.run_dialog import RunDialog
 
@@ -184,7 +185,36 @@ class RehearsalPage(RowsPage):
         self.query_one(MessageLine).show(Notice("busy", row[1].why if row else ""))
 
     def open_row(self, row: tuple[int, Rehearsed]) -> None:
-        """There is no more to see than stands in the line."""
+        """Show the whole of what was found about a message."""
+        self.console.push_screen(RehearsedPage((*self.path, f"Message {row[0] + 1}"), row[1]))
+
+
+class RehearsedPage(Page[None]):
+    """What an import would do with one message."""
+
+    HELP = RehearsalPage.HELP
+
+    def __init__(self, path: tuple[str, ...], found: Rehearsed) -> None:
+        """Take what was found."""
+        super().__init__(path)
+        self.found = found
+
+    def body(self) -> Iterable[Widget]:
+        """Return the page to read."""
+        yield Paper()
+
+    def on_mount(self) -> None:
+        """Show all of it."""
+        found, paper = self.found, self.query_one(Paper)
+        paper.show(
+            [
+                Paragraph(found.sender, label="From"),
+                Paragraph(found.subject, label="Subject"),
+                Paragraph(found.outcome, TONES.get(found.outcome, ""), "Outcome"),
+                Paragraph(found.why, label="Why"),
+            ]
+        )
+        paper.focus()
 
 
 def _outcome(row: tuple[int, Rehearsed]) -> tuple[str, str]:

@@ -147,7 +147,7 @@ def _summary(view: MailView, now: datetime) -> Iterable[Paragraph]:
 
 def _answered(sent: AnsweredMail, now: datetime) -> str:
     when = f"sent {short_clock(sent.sent, now)}" if sent.sent else "not sent yet"
-    return f"“{sent.subject}”, {when} to {sent.recipients}"
+    return f'"{sent.subject}", {when} to {sent.recipients}'
 
 
 def size_words(octets: int) -> str:

@@ -120,5 +120,9 @@ class TestConnection(Dialog):
 
     def action_leave(self) -> None:
         """Close at once; the connection is closed behind us."""
-        self.cancel.cancel()
+        self.stop_work()
         self.dismiss(None)
+
+    def stop_work(self) -> None:
+        """Close the connection under the thread that waits on it."""
+        self.cancel.cancel()

@@ -75,6 +75,9 @@ class Worker(Screen[ScreenResultType], Generic[ScreenResultType]):
         """Show a modal and return what it hands back."""
         return await self.console.push_screen(screen, wait_for_dismiss=True)
 
+    def stop_work(self) -> None:
+        """Ask what runs on a thread for this screen to stop, since the console is left."""
+
     def refuse(self, error: ServiceError) -> None:
         """Say in words what a service refused."""
         self.say("error", str(error))

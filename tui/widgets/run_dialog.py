@@ -117,5 +117,9 @@ class RunDialog(Dialog):
 
     def action_leave(self) -> None:
         """Close at once; what still runs is stopped behind us."""
-        self.cancel.cancel()
+        self.stop_work()
         self.dismiss(self.result)
+
+    def stop_work(self) -> None:
+        """Stop at once: the connection is closed under the thread that waits on it."""
+        self.cancel.cancel()
