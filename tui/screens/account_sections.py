@@ -7,8 +7,8 @@ from textual.containers import Vertical
 from models.account import Account
 from services.protocols import PROTOCOLS
 from services.protocols.base import MailProtocol
-from tui.widgets.editors import SecretEditor
 from tui.widgets.field_spec import FieldSpec
+from tui.widgets.secret_editor import SecretEditor
 from tui.widgets.settings_form import SettingsForm
 
 PROTOCOL = FieldSpec(

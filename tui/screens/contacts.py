@@ -10,12 +10,12 @@ from models.contacts import PartyForm
 from services.contacts import Party, PartyLine
 from services.paging import Page as Rows
 from services.text import count
-from tui.widgets.boxes import RowsEditor
 from tui.widgets.choices import fetch_choices
 from tui.widgets.field_spec import Choices
 from tui.widgets.form_page import FormPage, entry_errors
 from tui.widgets.list_page import ListPage, Saved
 from tui.widgets.record_list import Column, RecordList
+from tui.widgets.rows_editor import RowsEditor
 from tui.widgets.section_dialog import SectionDialog
 from tui.widgets.settings_form import SettingsForm, no_choices
 

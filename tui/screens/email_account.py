@@ -23,13 +23,13 @@ from services.protocols import PROTOCOLS
 from services.protocols.base import MailProtocol
 from tui.screens.account_sections import PROTOCOL, Configuration
 from tui.screens.test_connection import TestConnection
-from tui.widgets.boxes import RowsEditor
 from tui.widgets.choices import fetch_choices
 from tui.widgets.dialogs import Question
 from tui.widgets.editors import ChoiceEditor
 from tui.widgets.field_editor import FieldEditor
 from tui.widgets.form_page import FormPage
 from tui.widgets.list_page import Saved
+from tui.widgets.rows_editor import RowsEditor
 from tui.widgets.settings_form import SettingsForm
 from tui.widgets.tab_bar import TabBar
 

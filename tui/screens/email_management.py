@@ -15,9 +15,9 @@ from services.paging import Page as Rows
 from services.protocols import PROTOCOLS
 from services.text import count
 from tui.screens.mail_preview import TONES, MailPage, described, save_mail
-from tui.widgets.boxes import Heading
 from tui.widgets.filter_line import FilterLine, chosen
 from tui.widgets.glyphs import glyphs
+from tui.widgets.heading import Heading
 from tui.widgets.list_page import RowsPage
 from tui.widgets.paper import Paper
 from tui.widgets.pick import Pick

@@ -10,9 +10,9 @@ from textual.widgets import TextArea
 from models.message import MessageForm
 from services.forms import check
 from services.text import count
-from tui.widgets.boxes import Heading
 from tui.widgets.chrome import Notice
 from tui.widgets.form_page import FormPage
+from tui.widgets.heading import Heading
 from tui.widgets.settings_form import SettingsForm
 
 

@@ -15,11 +15,11 @@ from textual.widget import Widget
 
 from services.errors import InvalidInput, ServiceError
 from services.forms import errors_of
-from tui.widgets.boxes import RowsEditor
 from tui.widgets.chrome import MessageLine
 from tui.widgets.dialogs import WALK, Question
 from tui.widgets.field_editor import FieldEditor
 from tui.widgets.page import Page, notice_of
+from tui.widgets.rows_editor import RowsEditor
 from tui.widgets.section_dialog import SectionDialog
 from tui.widgets.settings_form import SettingsForm
 

@@ -2,17 +2,13 @@
 
 from datetime import date
 
-from tui.widgets.boxes import RowsEditor, TickListEditor
-from tui.widgets.editors import (
-    ChoiceEditor,
-    NumberEditor,
-    RadioEditor,
-    SecretEditor,
-    TextEditor,
-    TickEditor,
-)
+from tui.widgets.boxes import TickListEditor
+from tui.widgets.editors import ChoiceEditor, NumberEditor, TextEditor, TickEditor
 from tui.widgets.field_editor import FieldEditor
 from tui.widgets.field_spec import Choices, FieldSpec
+from tui.widgets.radio_editor import RadioEditor
+from tui.widgets.rows_editor import RowsEditor
+from tui.widgets.secret_editor import SecretEditor
 
 
 def editor_for(spec: FieldSpec, choices: Choices, *, short: bool = False) -> FieldEditor:

@@ -26,11 +26,14 @@ from models.fields import Section
 from services.forms import errors_of
 from tui.widgets.advanced import AdvancedLine
 from tui.widgets.advice import advice_on, secret_errors_on
-from tui.widgets.boxes import BoxEditor, Heading, RowsEditor
-from tui.widgets.editors import RadioEditor, SecretEditor
+from tui.widgets.boxes import BoxEditor
 from tui.widgets.field_editor import FieldEditor
 from tui.widgets.field_spec import Choices, specs
+from tui.widgets.heading import Heading
 from tui.widgets.kinds import editor_for
+from tui.widgets.radio_editor import RadioEditor
+from tui.widgets.rows_editor import RowsEditor
+from tui.widgets.secret_editor import SecretEditor
 
 
 def no_choices(_table: str) -> Sequence[tuple[str, str]]:

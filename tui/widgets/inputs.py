@@ -1,0 +1,103 @@
+"""Lines to type in: Textual's Input made compact and still (no blink), and one for secrets."""
+
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import var
+from textual.strip import Strip
+from textual.widgets import Input
+
+from tui.widgets.glyphs import glyphs
+
+MOST = 4096
+"""Characters that any line takes; the model says in words what is too long."""
+
+
+class TextInput(Input):
+    """A line to type in; its extent is underlined, which needs no colour."""
+
+    DEFAULT_CSS = """
+    TextInput, TextInput:focus, TextInput.-textual-compact {
+        height: 1; padding: 0; border: none; background: transparent; background-tint: transparent;
+        & > .input--cursor, & > .input--selection {
+            color: $foreground; background: $background; text-style: reverse;
+        }
+        &:ansi > .input--cursor, &:ansi > .input--selection {
+            color: $foreground; background: $background; text-style: reverse;
+        }
+        & > .input--placeholder { text-style: dim; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Enter walks the fields: the form's binding is to be reached.
+        Binding("enter", "screen.walk(1)", show=False),
+    ]
+
+    def __init__(
+        self,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        password: bool = False,
+        restrict: str | None = None,
+        max_length: int = 0,
+        id: str | None = None,
+    ) -> None:
+        """Make it compact and still."""
+        super().__init__(
+            value,
+            placeholder=placeholder,
+            password=password,
+            restrict=restrict,
+            max_length=max_length or MOST,
+            compact=True,
+            id=id,
+        )
+        self.cursor_blink = False
+
+    @property
+    def _value(self) -> Text:
+        """Show a secret as marks that the locale has, and foreign characters harmless."""
+        if self.password:
+            marks = glyphs().dot * len(self.value)
+            return Text(marks, no_wrap=True, overflow="ignore", end="")
+        shown = "".join(char if char.isprintable() else "\ufffd" for char in self.value)
+        return Text(shown, no_wrap=True, overflow="ignore", end="")
+
+    def render_line(self, y: int) -> Strip:
+        """Underline the whole extent, so that one sees where to type."""
+        strip = super().render_line(y).adjust_cell_length(self.size.width)
+        underlined = not self.disabled and self.id != "filter"
+        return strip.apply_style(Style(underline=True)) if underlined else strip
+
+
+class SecretInput(TextInput):
+    """A line for a secret: what is typed is never shown, copied or cut (OSC 52).
+
+    ^X, which cuts elsewhere, asks for the removal of what is stored.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+x", "remove_stored", "Remove stored")]
+
+    stored: var[bool] = var(False)
+    """Whether something is stored that could be removed."""
+
+    class RemovalAsked(Message):
+        """The admin wants the stored secret removed, or takes that back."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to remove only what is stored."""
+        return self.stored if action == "remove_stored" else True
+
+    def action_remove_stored(self) -> None:
+        """Ask the editor."""
+        self.post_message(self.RemovalAsked())
+
+    def action_copy(self) -> None:
+        """Keep the secret out of the clipboard."""
+
+    def action_cut(self) -> None:
+        """Keep the secret out of the clipboard."""
