@@ -39,7 +39,7 @@ class Outbox(RowsPage):
     EMPTY: ClassVar[str] = "Nothing has been sent yet: press n to write a message."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,insert", "new", "New"),
-        Binding("o", "state", "State"),
+        Binding("o", "state", "Show"),
         Binding("r", "act('resend')", "Resend"),
         Binding("m", "act('mark_sent')", "Mark Sent"),
         Binding("c", "act('cancel')", "Cancel"),
