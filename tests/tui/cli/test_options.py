@@ -9,7 +9,7 @@ from pydantic import Field
 from models.fields import Line, Named, Secret, Section
 from services.errors import InvalidInput
 from services.protocols import PROTOCOLS
-from tui.cli import account
+from tui.cli import account_values
 from tui.cli.fields import Kind, fields_of, merged
 from tui.cli.options import Given, told_by_option
 
@@ -97,12 +97,12 @@ def test_a_type_without_an_option_is_refused() -> None:
 
 
 def test_a_field_of_two_protocols_is_one_option_with_both_helps() -> None:
-    port = next(option for option in account.FIELDS if option.path == "settings.port")
+    port = next(option for option in account_values.FIELDS if option.path == "settings.port")
     assert [label for label, _text in port.helps] == ["IMAP", "SMTP"]
 
 
 def test_accounts_have_every_option_that_scripts_rely_on() -> None:
-    flags = [option.flag for option in account.FIELDS]
+    flags = [option.flag for option in account_values.FIELDS]
     assert set(PROMISED) <= set(flags)
     assert len(flags) == len(set(flags))
 
@@ -110,7 +110,7 @@ def test_accounts_have_every_option_that_scripts_rely_on() -> None:
 @pytest.mark.parametrize("chosen", PROTOCOLS.values(), ids=lambda p: p.key)
 def test_every_setting_of_every_protocol_has_an_option_with_help(chosen: object) -> None:
     protocol = PROTOCOLS[getattr(chosen, "key")]  # noqa: B009
-    offered = {option.path: option for option in account.fields_for(protocol)}
+    offered = {option.path: option for option in account_values.fields_for(protocol)}
     for name in protocol.settings.model_fields:
         assert offered[f"settings.{name}"].helps[0][1]
 
