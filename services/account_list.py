@@ -11,8 +11,8 @@ from models.account import EmailAccountRow
 from models.fields import name_key
 from models.mail import OutboxRow, OutboxState
 from models.work import ImportRunRow, RunState
+from services.expiry import expiry_warning
 from services.protocols import PROTOCOLS
-from services.text import count
 
 WAITING = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.UNCERTAIN)
 """States of outgoing mail that still needs its account."""
@@ -36,20 +36,6 @@ class AccountLine:
     """When its secret ends, where that is known."""
     warning: str
     """What will soon need somebody, such as a secret that expires."""
-
-
-EXPIRY_NOTICE_DAYS = 28
-"""How long before its end a secret is warned about."""
-
-
-def expiry_warning(expires: date | None, today: date) -> str:
-    """Return a clause on a secret that has ended or soon will, "" while there is time."""
-    if expires is None or (left := (expires - today).days) > EXPIRY_NOTICE_DAYS:
-        return ""
-    if left < 0:
-        return f"its secret expired on {expires}"
-    when = f"in {count(left, 'day')}" if left else "today"
-    return f"its secret expires {when}, on {expires}"
 
 
 def lines(session: Session, text: str, today: date) -> Sequence[AccountLine]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from models.account import Advice, ProtocolSettings
 from models.fields import Advanced, Guid, GuidOrDomain, Secret, Words, is_guid
+from services.expiry import expiry_warning
 from services.protocols.base import (
     Importer,
     LadderScope,
@@ -64,14 +65,20 @@ class Office365Settings(ProtocolSettings):
         """Bind the secret to cloud, tenant, app and user."""
         return ("office365", self.cloud, self.tenant_id, self.client_id, self.user_object_id)
 
-    def advice(self) -> tuple[Advice, ...]:
-        """Warn of an ID that was pasted into two fields."""
-        if self.user_object_id in (self.client_id, self.tenant_id):
+    def mixed_up(self) -> tuple[Advice, ...]:
+        """Tell of an ID that was pasted into two fields; blank ones are none yet."""
+        if self.user_object_id and self.user_object_id in (self.client_id, self.tenant_id):
             words = "This is another field's ID; the user's own is in Entra under Users."
             return (Advice("user_object_id", words),)
-        if self.client_id == self.tenant_id:
+        if self.client_id and self.client_id == self.tenant_id:
             return (Advice("client_id", "This is the Tenant ID; the app has an ID of its own."),)
         return ()
+
+    def advice(self) -> tuple[Advice, ...]:
+        """Warn of IDs that were mixed up, and of a secret that ends soon."""
+        ends = expiry_warning(self.secret_expires, date.today())
+        words = f"{ends[:1].upper()}{ends[1:]}: make a new one in the app registration."
+        return self.mixed_up() + ((Advice("secret_expires", words),) if ends else ())
 
     def expires(self) -> date | None:
         """Return Secret Expires On."""

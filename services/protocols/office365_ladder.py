@@ -72,7 +72,7 @@ class _Rungs:
                 "Paste the secret's Value; where it is no longer shown, make a new secret.",
                 "settings.client_secret",
             )
-        for advice in self._settings.advice():
+        for advice in self._settings.mixed_up():
             raise ServiceError(advice.words, "", f"settings.{advice.field}")
         cloud = self._fresh().cloud
         return f"well-formed, for {cloud.login} and {cloud.graph}"

@@ -117,7 +117,7 @@ class Office365Sender(Closing):
                 self._around.say("looking in Sent Items whether it was sent…")
                 if self._graph.get("mailFolders/sentitems/messages", wanted).get("value"):
                     return True
-            except Cancelled:
+            except (Cancelled, LoginRefused):
                 return False
             except ConnectionFailed:
                 continue

@@ -102,6 +102,8 @@ class Desk:
     def assert_well_behaved(self, limit: int = 4) -> None:
         """Assert what must hold whatever happens."""
         assert self.cloud.early_retries == []
+        graph = [entry for entry in self.cloud.requests if entry.host == "graph"]
+        assert all("ImmutableId" in entry.headers.get("prefer", "") for entry in graph)
         assert self.cloud.foreign_hosts_with_token == []
         assert max(self.cloud.peak_concurrency.values(), default=0) <= limit
 

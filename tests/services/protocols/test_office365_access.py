@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from models.account import EmailSettings
 from services.config import Config
 from services.errors import Cancelled, ConnectionFailed, LoginRefused, ServiceError
 from services.protocols import office365_ladder
-from services.protocols.base import LadderScope, Step, Surroundings
+from services.protocols.base import LadderScope, Mark, Step, Surroundings
 from services.protocols.office365 import OFFICE365
 from services.protocols.office365_advice import Fault as Answered
 from services.protocols.office365_advice import refusal
 from services.protocols.office365_cloud import CLOUDS, Cloud, cloud_of
+from services.protocols.office365_mailbox import SCOPE
 from services.protocols.office365_throttle import retry_after
 from services.protocols.office365_token import Tokens, roles_in, shared_tokens
 from tests.servers.cloud.contoso import ADDRESS, CLIENT, DOMAIN, SECRET, USER, Contoso
@@ -149,6 +151,7 @@ def test_the_environments_ca_files_and_logins_count_for_nothing(
         assert importer.look(None, None).server_count == 0
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     monkeypatch.setenv("CURL_CA_BUNDLE", str(authority.bundle))
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(authority.bundle))
     desk.config = desk.config.model_copy(update={"ca_bundle": None})
     with pytest.raises(ConnectionFailed, match="not trusted"):
         tokens(desk).get(desk.around)
@@ -230,6 +233,7 @@ def test_secrets_tokens_and_delta_links_are_in_no_log_error_or_repr(
     with desk.importer() as importer, desk.sender() as sender:
         desk.deliver(1)
         (page,) = importer.look(None, None).pages
+        assert list(importer.look(Mark(SCOPE, page.cursor or ""), None).pages)
         token = shared_tokens(desk.settings, desk.around).get(desk.around)
         sender.send(envelope(), outgoing())
         for thing in (importer, sender, importer._graph, importer._graph._tokens):
@@ -343,7 +347,22 @@ def test_an_id_pasted_into_two_fields_is_warned_about() -> None:
     assert settings().advice() == ()
     assert settings(client_id=USER).advice()[0].field == "user_object_id"
     assert settings(tenant_id=CLIENT).advice()[0].field == "client_id"
-    assert settings(secret_expires="2027-01-31").expires() is not None
+    blank = {"tenant_id": "", "client_id": "", "user_object_id": ""}
+    assert settings().model_copy(update=blank).advice() == ()
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(29, None), (28, "Its secret expires in 28 days"), (0, "today"), (-1, "Its secret expired")],
+)
+def test_a_secret_that_ends_is_warned_about_from_four_weeks_before(
+    desk: Desk, days: int, words: str | None
+) -> None:
+    ends = (date.today() + timedelta(days=days)).isoformat()
+    found = settings(secret_expires=ends).advice()
+    assert [advice.field for advice in found] == ([] if words is None else ["secret_expires"])
+    assert all((words or "") in advice.words for advice in found)
+    assert climbed(desk, secret_expires=ends)[0].ok
 
 
 # ------------------------------------------------------------------ Test Connection

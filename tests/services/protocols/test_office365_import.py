@@ -374,6 +374,18 @@ def test_a_request_that_hangs_can_be_cancelled(desk: Desk, where: str) -> None:
     assert time.monotonic() - started < 2
 
 
+def test_an_answer_that_never_ends_is_cut_off_after_ten_times_the_timeout(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.network.DRIP_FACTOR", 0.06)
+    with desk.importer() as importer:
+        desk.cloud.fail("inbox", Fault(hang=4), times=None)
+        started = time.monotonic()
+        with pytest.raises(ConnectionFailed, match="broke the connection"):
+            importer.look(None, None)
+    assert time.monotonic() - started < 3
+
+
 # ------------------------------------------------------------------ access
 
 
