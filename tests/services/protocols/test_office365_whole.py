@@ -1,6 +1,7 @@
 """Whole imports and deliveries through an Office 365 account, store and all."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 import pytest
 
 from models.mail import Attachment, LedgerRow, MailRow, OutboxState, OutgoingMail
-from services.bootstrap import Services
+from services.bootstrap import Services, build
 from services.errors import ConnectionFailed, InvalidInput
 from services.protocols import office365_graph, office365_listing
 from services.protocols.base import Surroundings
 from services.sending.deliver import Tally
-from tests.servers.cloud.contoso import ADDRESS, CLIENT, SECRET, TENANT, USER, Contoso
+from tests.servers.cloud.contoso import ADDRESS, CLIENT, DOMAIN, SECRET, TENANT, USER, Contoso
 from tests.servers.cloud.faults import Fault
 from tests.services.importing.conftest import GUIDE, OURS, letter
 from tests.services.importing.conftest import Desk as Books
@@ -140,6 +141,35 @@ def test_a_run_takes_as_many_connections_as_the_limit_allows(desk: Desk, limit: 
         desk.inbox.deliver(letter())
     assert desk.run().counts.imported == 12
     assert max(desk.cloud.peak_concurrency.values()) == (limit or 4)
+    well_behaved(desk)
+
+
+def test_accounts_programs_and_threads_on_one_mailbox_share_its_four_connections(
+    desk: Desk,
+) -> None:
+    desk.cloud.settings.latency = 0.03
+    desk.cloud.settings.enforce_concurrency = True
+    desk.account()
+    desk.contact(GUIDE)
+    wanted = {"enabled": True, "start": "all", "supplier_types": ["RS"]}
+    by_domain = raw("OTHER", importing=wanted, system=True)
+    save(desk.services, by_domain | {"settings": {**SETTINGS, "tenant_id": DOMAIN}})
+    for _ in range(40):
+        desk.inbox.deliver(letter())
+    queue(desk)
+    other = build(desk.services.config, desk.services.now)
+
+    def import_(services: Services, name: str) -> int:
+        found = services.importing.run(name, trigger="command", surroundings=desk.around)
+        return found.counts.imported
+
+    with ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(import_, desk.services, "DESK"), pool.submit(import_, other, "OTHER")]
+        sent = pool.submit(deliver, desk)
+        assert [run.result() for run in runs] == [40, 40]
+        assert sent.result().total <= 1
+    other.close()
+    assert desk.cloud.requests_while_throttled == []
     well_behaved(desk)
 
 
