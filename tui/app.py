@@ -6,12 +6,14 @@ needs them waits with a word (`Page.services`).
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 from textual.filter import LineFilter
+from textual.screen import Screen
 from textual.scrollbar import ScrollBar
 from textual.theme import Theme
 
@@ -19,6 +21,7 @@ from services.errors import ServiceError
 from tui.door import Door
 from tui.menu import MENU, MENU_PAGE, Place, place, places
 from tui.still import NoColour, PlainBar
+from tui.typeahead import TypeAhead
 from tui.widgets.glyphs import is_utf8
 
 if TYPE_CHECKING:
@@ -76,6 +79,9 @@ class Console(App[None]):
         self.bugs = 0
         """How many faults of ours were met; the exit code says so."""
         self._services: asyncio.Future[Services] | None = None
+        self.typeahead = TypeAhead(self, super().on_event)
+        self._begun = False
+        self.typeahead.hold(lambda: self._begun)
         self.animation_level = "none"
         self.COMMANDS = {Jump}  # type: ignore[misc]
         self.register_theme(THEME)
@@ -91,6 +97,7 @@ class Console(App[None]):
         """Show Home, and build the services once it stands."""
         home = place((MENU.title,)).page()
         self.push_screen(home)
+        self._begun = True
         self.call_after_refresh(self.open_services)
 
     def open_services(self) -> None:
@@ -114,6 +121,22 @@ class Console(App[None]):
             await asyncio.sleep(0.01)
         return await asyncio.shield(self._services)
 
+    # ------------------------------------------------------------------ keys
+
+    async def on_event(self, event: Event) -> None:
+        """Give keys their turn; Textual handles the rest."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            self.typeahead.take(event)
+        else:
+            await super().on_event(event)
+
+    def push_screen(self, screen: Any, *args: Any, **more: Any) -> Any:
+        """Show a screen; keys wait until it stands."""
+        pushed = super().push_screen(screen, *args, **more)
+        if isinstance(screen, Screen):
+            self.typeahead.hold(lambda: screen.is_mounted or not screen.is_attached)
+        return pushed
+
     # ------------------------------------------------------------------ navigation
 
     @property
@@ -124,7 +147,10 @@ class Console(App[None]):
 
     def open(self, target: Place) -> None:
         """Open a screen on top of the present one, once what it needs stands."""
-        self.run_worker(self._open(target), group="open", exclusive=True, exit_on_error=False)
+        work = self.run_worker(
+            self._open(target), group="open", exclusive=True, exit_on_error=False
+        )
+        self.typeahead.hold(lambda: work.is_finished)
 
     async def _open(self, target: Place) -> bool:
         from tui.widgets.page import Page

@@ -42,10 +42,15 @@ class Driver:
         for _ in range(3000):
             await self.pilot._wait_for_screen()
             await asyncio.sleep(0.003)  # coroutines between two messages get their turn
-            calm = calm + 1 if self.app.is_ready and self.app.door.busy == 0 else 0
+            calm = calm + 1 if self.at_rest() else 0
             if calm == CALM:
                 return
         raise AssertionError("the console does not come to rest")
+
+    def at_rest(self) -> bool:
+        """Tell whether neither a key nor a service is under way."""
+        app = self.app
+        return app.is_ready and app.door.busy == 0 and not app.typeahead.waiting
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, each when the one before has had its effect."""

@@ -99,7 +99,7 @@ class CodeForm(FormPage[Saved | None]):
 
     def on_mount(self) -> None:
         """Fetch what the form refers to."""
-        self.start(self._open())
+        self.start(self._open(), opens=True)
 
     async def _open(self) -> None:
         services = await self.services()

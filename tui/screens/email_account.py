@@ -121,7 +121,7 @@ class AccountForm(FormPage[Saved | None]):
         """Fetch the account and what it refers to."""
         self.query_one("#import").display = False
         self.query_one("#server").display = False
-        self.start(self._open())
+        self.start(self._open(), opens=True)
 
     async def _open(self) -> None:
         services = await self.services()
@@ -208,11 +208,11 @@ class AccountForm(FormPage[Saved | None]):
         if bar.reason(IMPORT):
             self.say("help", f"Import: {bar.reason(IMPORT)}.")
         else:
-            self.start(self.show_tab(bar.step(step)), group="tab")
+            self.start(self.show_tab(bar.step(step)), group="tab", opens=True)
 
     def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
         """Open a tab by mouse."""
-        self.start(self.show_tab(event.key), group="tab")
+        self.start(self.show_tab(event.key), group="tab", opens=True)
 
     async def show_tab(self, key: str, *, focus: bool = True) -> None:
         """Show a tab; Import is filled when it is first shown."""
@@ -228,7 +228,7 @@ class AccountForm(FormPage[Saved | None]):
 
     def go_to(self, form: SettingsForm, name: str) -> None:
         """Show the tab that a field stands on, then the field."""
-        self.start(self._go_to(form, name), group="tab")
+        self.start(self._go_to(form, name), group="tab", opens=True)
 
     async def _go_to(self, form: SettingsForm, name: str) -> None:
         await self.show_tab(IMPORT if form is self.importing else SERVER, focus=False)
@@ -298,7 +298,7 @@ class AccountForm(FormPage[Saved | None]):
 
     def action_test(self) -> None:
         """Climb the ladder with what stands in the form."""
-        self.start(self._test(), group="test")
+        self.start(self._test(), group="test", opens=True)
 
     async def _test(self) -> None:
         # A name is not needed to test, so it is not asked for.

@@ -67,7 +67,7 @@ class Accounts(ListPage):
 
     def open_account(self, name: str) -> None:
         """Open an account by its name, as the palette does."""
-        self.start(self._open_account(name))
+        self.start(self._open_account(name), opens=True)
 
     async def _open_account(self, name: str) -> None:
         services = await self.services()

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 
 from services.text import plain
+from tui.typeahead import hold_keys
 from tui.widgets.chrome import fit
 from tui.widgets.controls import Control, Option, step_to_letter
 from tui.widgets.glyphs import glyphs
@@ -62,7 +63,9 @@ class Choice(Control):
     def action_open(self) -> None:
         """Open the list."""
         if not self.query(DropDown):
-            self.mount(DropDown(self))
+            opened = DropDown(self)
+            self.mount(opened)
+            hold_keys(self.app, lambda: opened.has_focus or not opened.is_attached, lambda: True)
 
     def on_click(self, event: events.Click) -> None:
         """Open by mouse."""

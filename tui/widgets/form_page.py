@@ -141,7 +141,7 @@ class FormPage(Page[ScreenResultType]):
         """Save, unless a save is under way."""
         if not self._saving:
             self._saving = True
-            self.start(self._save())
+            self.start(self._save(), opens=True)
 
     async def _save(self) -> None:
         try:
@@ -162,7 +162,7 @@ class FormPage(Page[ScreenResultType]):
     def action_leave(self) -> None:
         """Go back; what was typed is asked about first."""
         if self.unsaved:
-            self.start(self._leave(), group="leave")
+            self.start(self._leave(), group="leave", opens=True)
         else:
             self.dismiss(None)
 
@@ -181,7 +181,7 @@ class FormPage(Page[ScreenResultType]):
 
     def on_settings_form_advanced_wanted(self, event: SettingsForm.AdvancedWanted) -> None:
         """Open the Advanced fields."""
-        self.start(self._advanced(event.form, event.name))
+        self.start(self._advanced(event.form, event.name), opens=True)
 
     async def _advanced(self, form: SettingsForm, name: str | None) -> None:
         inner = SettingsForm(form.section, form.prefix, advanced=True)
@@ -197,7 +197,7 @@ class FormPage(Page[ScreenResultType]):
 
     def on_rows_editor_wanted(self, event: RowsEditor.Wanted) -> None:
         """Open one entry of a list."""
-        self.start(self._entry(event.editor, event.index))
+        self.start(self._entry(event.editor, event.index), opens=True)
 
     async def _entry(self, editor: RowsEditor, index: int | None) -> None:
         inner = self.entry_form(editor)

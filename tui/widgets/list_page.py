@@ -149,13 +149,13 @@ class ListPage(RowsPage):
         """Open the form of a record, and come back to it."""
         form = self.form(row)
         if form is not None:
-            self.start(self._visit(form))
+            self.start(self._visit(form), opens=True)
 
     def action_delete(self) -> None:
         """Ask, then delete the record under the cursor."""
         row = self.list.current
         if row is not None:
-            self.start(self._delete(row), group="delete")
+            self.start(self._delete(row), group="delete", opens=True)
 
     async def _delete(self, row: Any) -> None:
         services = await self.services()

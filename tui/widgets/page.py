@@ -35,11 +35,19 @@ class Worker(Screen[ScreenResultType], Generic[ScreenResultType]):
         """The application."""
         return cast("Console", self.app)
 
-    def start(self, job: Coroutine[Any, Any, None], *, group: str = "") -> None:
-        """Run a coroutine beside the event loop's other work; in a group the newest one only."""
-        self.run_worker(
+    def start(
+        self, job: Coroutine[Any, Any, None], *, group: str = "", opens: bool = False
+    ) -> None:
+        """Run a coroutine beside the event loop's other work; in a group the newest one only.
+
+        Where it `opens` what the next keys are for, they wait until it is done.
+        """
+        work = self.run_worker(
             self._guarded(job), group=group or "page", exclusive=bool(group), exit_on_error=False
         )
+        if opens:
+            ahead = self.console.typeahead
+            ahead.hold(lambda: work.is_finished, lambda: self.app.screen is self)
 
     async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
         try:
@@ -73,7 +81,8 @@ class Worker(Screen[ScreenResultType], Generic[ScreenResultType]):
 
     async def dialog(self, screen: ModalScreen[T]) -> T | None:
         """Show a modal and return what it hands back."""
-        return await self.console.push_screen(screen, wait_for_dismiss=True)
+        found: T | None = await self.console.push_screen(screen, wait_for_dismiss=True)
+        return found
 
     def stop_work(self) -> None:
         """Ask what runs on a thread for this screen to stop, since the console is left."""

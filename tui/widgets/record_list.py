@@ -33,6 +33,7 @@ from textual.widgets import Input
 
 from services.paging import Page
 from tui.door import Door
+from tui.typeahead import hold_keys
 from tui.widgets.glyphs import glyphs
 from tui.widgets.inputs import TextInput
 from tui.widgets.lines import LineView, Part
@@ -137,6 +138,11 @@ class RecordList(Vertical):
         return self.query_one(Records)
 
     @property
+    def settled(self) -> bool:
+        """Whether the rows that are seen have come, or cannot come."""
+        return self._broken or not self.is_attached or (self._loaded and not self._under_way)
+
+    @property
     def filter_text(self) -> str:
         """What the rows are filtered by."""
         return self.query_one("#filter", TextInput).value.strip()
@@ -150,6 +156,8 @@ class RecordList(Vertical):
 
     def reload(self) -> None:
         """Fetch anew; the cursor stays on its record, or at its height where that is gone."""
+        if not (self._loaded and self.query_one("#filter").has_focus):
+            hold_keys(self.app, lambda: self.settled, lambda: self.screen is self.app.screen)
         current = self.current
         self._wish = self.key(current) if current is not None and not self._wish else self._wish
         self._renew()

@@ -1,0 +1,117 @@
+"""Type-ahead: keys wait for their turn, so that a burst of them means what it says.
+
+Over a slow line keys arrive in bursts, and Textual hands each to whatever has the focus at that
+instant, though the one before is still opening the screen that it is meant for. Here the next
+key goes out when the one before has been handled and nothing that it began is being opened.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from textual.app import App
+from textual.events import Key
+from textual.message_pump import MessagePump
+
+PATIENCE = 0.1
+"""Seconds after which Esc and Ctrl+Q no longer wait for what is being opened."""
+DESPAIR = 2.0
+"""Seconds after which Esc and Ctrl+Q drop the keys that were typed before them."""
+LIMIT = 10.0
+"""Seconds after which keys go out although something claims to be still opening."""
+SLICE = 0.05
+"""Seconds between two looks at whether a pump still runs."""
+IMPATIENT = ("escape", "ctrl+q")
+
+
+@dataclass(eq=False)
+class _Hold:
+    over: Callable[[], bool]
+    while_: Callable[[], bool]
+    since: float
+
+
+class TypeAhead:
+    """Keeps keys in order and hands them on one at a time."""
+
+    def __init__(self, app: App[None], send: Callable[[Key], Awaitable[None]]) -> None:
+        """Take the app, and what handles a key."""
+        self._app, self._send = app, send
+        self._keys: deque[Key] = deque()
+        self._holds: list[_Hold] = []
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether keys are on their way."""
+        return self._task is not None and not self._task.done()
+
+    def take(self, key: Key) -> None:
+        """Put a key in its turn."""
+        self._keys.append(key)
+        if not self.waiting:
+            self._task = asyncio.create_task(self._run())
+
+    def hold(self, over: Callable[[], bool], while_: Callable[[], bool] = lambda: True) -> None:
+        """Let keys wait until `over` says that what is being opened stands.
+
+        Where `while_` says no (a question is asked meanwhile), keys go on.
+        """
+        self._holds.append(_Hold(over, while_, time.monotonic()))
+
+    async def _run(self) -> None:
+        while self._keys:
+            await self._ready()
+            key = self._keys.popleft()
+            node: MessagePump = self._app.focused or self._app.screen
+            chain = [node, *getattr(node, "ancestors", ())]
+            await self._send(key)
+            for _round in range(2):  # the key, then what was posted because of it
+                for pump in chain:
+                    await _reached(pump)
+
+    async def _ready(self) -> None:
+        """Wait for what is being opened; an impatient key does not wait for long."""
+        while (held := self._held()) is not None:
+            if held > LIMIT:
+                self._holds.clear()
+            elif self._keys[0].key in IMPATIENT and held > PATIENCE:
+                return
+            elif held > DESPAIR and any(key.key in IMPATIENT for key in self._keys):
+                while self._keys[0].key not in IMPATIENT:
+                    self._keys.popleft()
+                return
+            await asyncio.sleep(0.002)
+
+    def _held(self) -> float | None:
+        """Return for how many seconds something has been opening, None where nothing is."""
+        now = time.monotonic()
+        self._holds = [hold for hold in self._holds if not hold.over()]
+        holding = [hold for hold in self._holds if hold.while_()]
+        for hold in self._holds:
+            hold.since = hold.since if hold in holding else now
+        return max((now - hold.since for hold in holding), default=None)
+
+
+def hold_keys(app: App[Any], over: Callable[[], bool], while_: Callable[[], bool]) -> None:
+    """Let keys wait as `TypeAhead.hold` does; a widget may live in an app without it."""
+    ahead = getattr(app, "typeahead", None)
+    if isinstance(ahead, TypeAhead):
+        ahead.hold(over, while_)
+
+
+async def _reached(pump: MessagePump) -> None:
+    """Wait until a pump has handled what it had been given before, or is closed."""
+    handled = asyncio.Event()
+    if not pump.is_running or not pump.call_later(handled.set):
+        return
+    for _ in range(int(LIMIT / SLICE)):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(handled.wait(), SLICE)
+            return
+        if not pump.is_running:
+            return
