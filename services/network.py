@@ -68,6 +68,14 @@ def _connect_one(address: str, port: int, timeout: float, cancel: Cancel) -> soc
     return sock
 
 
+def peer(sock: socket.socket, host: str) -> str:
+    """Return the address that answered. Raises ConnectionFailed where it has hung up already."""
+    try:
+        return str(sock.getpeername()[0])
+    except OSError as error:
+        raise ConnectionFailed(f"{host} closed the connection.", "Try again later.") from error
+
+
 def unreachable(host: str, port: int, timeout: float, error: OSError | None) -> ConnectionFailed:
     """Say in words why a port does not answer."""
     if isinstance(error, ConnectionRefusedError):
@@ -115,10 +123,15 @@ def start_tls(
     with the certificate or the port, its cause the OSError; Cancelled.
     """
     cancel = cancel or Cancel()
-    # The handshake comes after, since only the new socket can be broken from another thread.
-    tls = context.wrap_socket(
-        sock, server_hostname=to_ascii_host(host), do_handshake_on_connect=False
-    )
+    try:
+        # The handshake comes after, since only the new socket can be broken from another thread.
+        tls = context.wrap_socket(
+            sock, server_hostname=to_ascii_host(host), do_handshake_on_connect=False
+        )
+    except OSError as error:  # it has hung up already
+        sock.close()
+        cancel.check()
+        raise tls_failed(host, error) from error
     try:
         with cancel.closing(lambda: shut(tls)), watchdog(tls, tls.gettimeout() or HANDSHAKE):
             tls.do_handshake()

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Iterator
 
-from services.network import describe_certificate, resolve
+from services.network import describe_certificate, peer, resolve
 from services.protocols.base import Step, Surroundings, climb
 from services.protocols.imap import ImapSettings
 from services.protocols.imap_session import ImapSession
@@ -41,8 +41,8 @@ class _Rungs:
 
     def connect(self) -> str:
         self._session.open_socket()
-        host, port = self._session.sock.getpeername()[:2]
-        return f"connected to {host} port {port}"
+        address = peer(self._session.sock, self._settings.server)
+        return f"connected to {address} port {self._settings.port}"
 
     def tls(self) -> str:
         self._session.encrypt()

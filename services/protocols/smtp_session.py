@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.errors import ConnectionFailed, LoginRefused
-from services.network import connect, describe_certificate, shut, start_tls, tls_context
+from services.network import connect, describe_certificate, peer, shut, start_tls, tls_context
 from services.protocols.base import Surroundings
 from services.protocols.smtp_auth import NOT_THIS_ONE, Login
 from services.protocols.smtp_wire import Client, Wire
@@ -108,7 +108,7 @@ class Session:
         # An address literal says no more about this host than its packets do (RFC 5321 §4.1.3).
         address = sock.getsockname()[0]
         self._client.local_hostname = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
-        return f"{sock.getpeername()[0]}, port {self._settings.port}"
+        return f"{peer(sock, self._host)}, port {self._settings.port}"
 
     def secure(self) -> str:
         """Reach the greeting, and encryption where Secure Connection is ticked: it or nothing."""
