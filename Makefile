@@ -9,6 +9,7 @@ UV := $(shell command -v uv || echo .tools/uv)
 SYNC := UV_PYTHON_DOWNLOADS=never UV_PYTHON=$${UV_PYTHON:-python3} $(UV) sync \
 	--frozen --quiet --all-extras --compile-bytecode
 READY := .venv/.ready
+PARALLEL := --numprocesses auto --dist worksteal
 
 .PHONY: demo test run check bench servers format
 
@@ -19,13 +20,13 @@ run: $(READY)
 	@.venv/bin/tourmail
 
 test: $(READY) servers
-	@.venv/bin/pytest
+	@.venv/bin/pytest $(PARALLEL)
 
 check: $(READY) servers
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/pytest
+	.venv/bin/pytest $(PARALLEL)
 
 bench: $(READY) servers
 	@.venv/bin/python -m tests.benchmarks
