@@ -27,6 +27,9 @@ _DEPTH = 200
 _TEXT_BYTES = 2_000_000
 _HTML_CHARACTERS = 500_000
 
+_STEPS = 10_000_000
+"""Lines times the boundaries that each is compared with: some seconds of the parser's time."""
+
 _CRLF = compat32.clone(linesep="\r\n")
 
 # What email, inscriptis and lxml raise on nasty input beside returning nonsense.
@@ -82,6 +85,8 @@ def leaves(raw: bytes) -> list[Message]:
 
     An attached message counts as one part and is not looked into.
     """
+    if raw.count(b"\n") * (1 + raw.lower().count(b"boundary")) > _STEPS:
+        return []
     try:
         return list(_leaves(message_from_bytes(raw)))
     except NASTY:

@@ -104,6 +104,24 @@ def test_deeply_nested_text_is_still_found() -> None:
     assert preview(TORTURE["nested a hundred deep"]).text == "deep"
 
 
+def test_a_mail_made_to_take_the_parser_hours_is_shown_flat_at_once() -> None:
+    nest = b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (depth, depth)
+        for depth in range(200)
+    )
+    raw = nest + b"\n" * 2_000_000
+    started = time.process_time()
+    assert count_attachments(raw) == 0
+    assert preview(raw).text.startswith("--b0")
+    assert time.process_time() - started < 3
+
+
+def test_a_large_mail_with_many_lines_is_still_looked_into() -> None:
+    raw = parts(b"mixed", PLAIN, PDF + b"QUFB\r\n" * 500_000)
+    assert preview(raw).text == "plain téxt"
+    assert count_attachments(raw) == 1
+
+
 _PIECES = st.sampled_from(
     [
         b"Content-Type: multipart/mixed; boundary=e\r\n",
