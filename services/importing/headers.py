@@ -167,7 +167,7 @@ class HeaderFacts:
     @cached_property
     def authentication(self) -> Authentication | None:
         """The receiving server's own verdicts (RFC 8601), None where it gave none."""
-        fields = ((name, eight_bit(value[:_TEXT])) for name, value in self._fields)
+        fields = ((name, storable(eight_bit(value[:_TEXT]))) for name, value in self._fields)
         return authentication(fields)
 
 

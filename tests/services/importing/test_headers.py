@@ -207,3 +207,8 @@ def test_no_header_bytes_ever_raise(fields: list[tuple[str, bytes]]) -> None:
 @given(st.binary(max_size=400))
 def test_no_bytes_ever_raise(raw: bytes) -> None:
     read_everything(raw)
+
+
+def test_no_fact_holds_what_a_text_column_refuses() -> None:
+    facts = HeaderFacts(b"Authentication-Results: mx\0.test; dkim=fail\r\n")
+    assert "\0" not in str(facts.authentication)
