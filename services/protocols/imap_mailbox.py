@@ -26,6 +26,9 @@ _LONG_BLOCK = 8 * 1024 * 1024
 _REVIVALS = 24
 """How often a run connects again after a message broke the connection: enough to isolate two."""
 
+_HUGE = 2**62
+"""The largest size that is believed; what a store's number takes."""
+
 _HEADER = f"(RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]<0.{_SHORT_BLOCK}>)"
 _LONG_HEADER = f"(BODY.PEEK[HEADER]<0.{_LONG_BLOCK}>)"
 _WHOLE = "(BODY.PEEK[])"
@@ -77,7 +80,8 @@ class ImapImporter(Closing):
         found = self._search("UID", f"{settled + 1}:*")
         # n:* names the last message even where its UID lies below n (RFC 3501 §9, seq-range).
         limit = inbox.uidnext or 2**32
-        return array("Q", sorted(uid for uid in found if settled < uid < limit))
+        # A set, since a server that lists a UID twice would have it settled twice.
+        return array("Q", sorted({uid for uid in found if settled < uid < limit}))
 
     def _early(self, uids: Sequence[int], first: int, since: datetime) -> frozenset[int]:
         """Return those received before `since`, as far as the first look reaches.
@@ -243,7 +247,7 @@ def _literal(answer: Answer | None) -> bytes | None:
 
 def _size(answer: Answer, block: bytes) -> int:
     size = answer.get(b"RFC822.SIZE")
-    return size if isinstance(size, int) else len(block)
+    return min(size, _HUGE) if isinstance(size, int) else len(block)
 
 
 def _aware(when: object) -> datetime:

@@ -28,6 +28,8 @@ from services.protocols.imap_wire import (
 
 SECONDS_PER_MINUTE = 60.0
 _LITERAL_SLACK = 8 * 1024 * 1024
+_MOST = 2**32
+"""Messages in a mailbox: their UIDs have 32 bits (RFC 3501 §2.3.1.1)."""
 # Not every server has RFC 5530's codes: Gmail says "Too many simultaneous connections".
 _TOO_MANY = re.compile(
     r"\[LIMIT\b|too many|maximum number of connections|connection limit", re.IGNORECASE
@@ -125,7 +127,10 @@ class ImapSession:
         with self._step():
             kind, data = self._live.select("INBOX", readonly=True)
             self._check(kind, data)
-            return Inbox(self._uidvalidity(), self._number("UIDNEXT"), int(data[-1] or 0))
+            exists = int(data[-1] or 0)
+            if exists > _MOST:
+                raise ValueError("no mailbox holds so many messages")
+            return Inbox(self._uidvalidity(), self._number("UIDNEXT"), exists)
 
     def close(self) -> None:
         """Log out, without waiting for the answer; never raises."""
@@ -189,6 +194,8 @@ class ImapSession:
     def _command(self) -> Iterator[None]:
         """Bound a command by the drip limit; raise Trouble, or Cancelled, where it fails."""
         self._around.cancel.check()
+        if self._wire is not None:
+            self._wire.begin()
         started = time.monotonic()
         try:
             with watchdog(self.sock, self._timeout):

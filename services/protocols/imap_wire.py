@@ -59,12 +59,17 @@ class Wire(imaplib.IMAP4):
     def __init__(self, sock: socket.socket, host: str, largest: int) -> None:
         """Take the socket, the host for the record, and the largest literal to accept in bytes."""
         self._largest = largest
+        self.begin()
         self._take(sock)
         super().__init__(host)
 
     def _take(self, sock: socket.socket) -> None:
         self.sock = sock
         self._reader = sock.makefile("rb")
+
+    def begin(self) -> None:
+        """Begin a command, all of whose answers together have a bound too."""
+        self._room = self._largest + _LONGEST_LINE
 
     def open(self, host: str = "", port: int = 0, timeout: float | None = None) -> None:
         """Called by imaplib where it would connect."""
@@ -74,6 +79,7 @@ class Wire(imaplib.IMAP4):
         """Read a literal; one that no message needs is not taken."""
         if size > self._largest:
             raise self.abort(f"it announces {size:,} bytes at once")
+        self._make_room(size)
         data = self._reader.read(size)
         if len(data) < size:
             raise ConnectionResetError("closed in the middle of a literal")
@@ -86,7 +92,13 @@ class Wire(imaplib.IMAP4):
             raise ConnectionResetError("closed")
         if len(line) > _LONGEST_LINE:
             raise self.abort("it sends an endless line")
+        self._make_room(len(line))
         return line
+
+    def _make_room(self, size: int) -> None:
+        self._room -= size
+        if self._room < 0:
+            raise self.abort("its answer has no end")
 
     def shutdown(self) -> None:
         """Close both ends of the transport; never raises."""
