@@ -112,15 +112,30 @@ class AccountService:
         for what must be asked for outright: ``hand-over`` of the System Email Account, another
         ``protocol``, ``start-over`` of an import that has begun.
         """
-        now = self._now()
         with self._store.write() as session:
-            row = session.get(EmailAccountRow, of) if of else None
-            if of and row is None:
-                raise NotFound("This account has been deleted meanwhile.")
-            self._refuse_wrong(session, row, draft, seen_version)
-            _ask(session, row, draft, consent)
-            row = self._write(session, row, draft, now)
-            return account_rows.load(session, self._vault, row)
+            return self.save_in(session, draft, of=of, seen_version=seen_version, consent=consent)
+
+    def save_in(
+        self,
+        session: Session,
+        draft: AccountDraft,
+        *,
+        of: uuid.UUID | None = None,
+        seen_version: int | None = None,
+        consent: Collection[str] = (),
+        lacking: bool = False,
+    ) -> Account:
+        """Save as `save` does, within a transaction for more than this account.
+
+        `lacking` lets a required secret be typed later; until then nothing can be connected.
+        """
+        row = session.get(EmailAccountRow, of) if of else None
+        if of and row is None:
+            raise NotFound("This account has been deleted meanwhile.")
+        self._refuse_wrong(session, row, draft, seen_version, lacking=lacking)
+        _ask(session, row, draft, consent)
+        row = self._write(session, row, draft, self._now())
+        return account_rows.load(session, self._vault, row)
 
     def deletion(self, which: uuid.UUID | str) -> str:
         """Return what goes with an account, to be confirmed. Raises NotFound, InUse."""
@@ -150,6 +165,8 @@ class AccountService:
         row: EmailAccountRow | None,
         draft: AccountDraft,
         seen_version: int | None,
+        *,
+        lacking: bool,
     ) -> None:
         if row and seen_version is not None and row.version != seen_version:
             raise Stale(
@@ -157,8 +174,9 @@ class AccountService:
                 "Open it again to see the change; nothing was saved.",
                 by=row.updated_by,
             )
-        errors = _name_errors(session, row, draft.identity.name)
-        _refuse(errors | self._unfit(draft) | self._secret_errors(session, row, draft))
+        errors = _name_errors(session, row, draft.identity.name) | self._unfit(draft)
+        secrets = self._secret_errors(session, row, draft)
+        _refuse(errors | (_but_missing(draft.settings, secrets) if lacking else secrets))
 
     def _write(
         self, session: Session, row: EmailAccountRow | None, draft: AccountDraft, now: datetime
@@ -253,7 +271,19 @@ def _require_secrets(name: str, settings: ProtocolSettings) -> None:
 
 def _same_endpoint(row: EmailAccountRow, settings: ProtocolSettings) -> bool:
     """Tell whether a stored secret may serve these settings: same endpoint, no less secure."""
-    saved = PROTOCOLS[row.protocol].settings.model_validate(row.settings)
+    return may_serve(PROTOCOLS[row.protocol].settings.model_validate(row.settings), settings)
+
+
+def _but_missing(settings: ProtocolSettings, errors: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the errors of secrets that are simply not there yet."""
+    untyped = {f"settings.{f}" for f in settings.secret_fields() if getattr(settings, f) is None}
+    return {
+        path: words for path, words in errors.items() if path not in untyped or words == TYPE_AGAIN
+    }
+
+
+def may_serve(saved: ProtocolSettings, settings: ProtocolSettings) -> bool:
+    """Tell whether a secret that was saved with one set of settings may be used with another."""
     return saved.endpoint() == settings.endpoint() and settings.exposure() <= saved.exposure()
 
 
@@ -271,14 +301,13 @@ def _ask(
     session: Session, row: EmailAccountRow | None, draft: AccountDraft, consent: Collection[str]
 ) -> None:
     """Raise NeedsConsent for the first thing that was not agreed to."""
-    for word, question in _questions(session, row, draft).items():
+    for word, question in questions(session, row, draft).items():
         if word not in consent:
             raise NeedsConsent(question, word)
 
 
-def _questions(
-    session: Session, row: EmailAccountRow | None, draft: AccountDraft
-) -> dict[str, str]:
+def questions(session: Session, row: EmailAccountRow | None, draft: AccountDraft) -> dict[str, str]:
+    """Return what saving a draft must be agreed to: the word that agrees → the question."""
     found = {}
     if row and row.protocol != draft.protocol:
         found["protocol"] = (

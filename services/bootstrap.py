@@ -18,6 +18,7 @@ from services.store.schema import open_store
 from services.vault import Vault, open_ring
 
 if TYPE_CHECKING:
+    from services.account_text import AccountText
     from services.importing.run import ImportService
     from services.mail import MailService
     from services.sending.outbox import Outbox
@@ -44,6 +45,13 @@ class Services:
     def accounts(self) -> AccountService:
         """Email accounts."""
         return AccountService(self.store, self.vault, self.actor, self.now, self.config)
+
+    @cached_property
+    def account_text(self) -> "AccountText":
+        """Email accounts as text."""
+        from services.account_text import AccountText
+
+        return AccountText(self.store, self.accounts, self.vault)
 
     @cached_property
     def codes(self) -> CodeService:

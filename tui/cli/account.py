@@ -10,6 +10,7 @@ from models.account import Account
 from services.errors import InvalidInput
 from services.protocols import PROTOCOLS, protocol
 from services.protocols.base import MailProtocol, Step
+from tui.cli import account_text
 from tui.cli.account_values import (
     FIELDS,
     SECRETS,
@@ -43,6 +44,7 @@ def app(_name: str) -> typer.Typer:
     noun.command("edit")(edit)
     noun.command("delete")(delete)
     noun.command("test")(climb)
+    account_text.register(noun)
     return noun
 
 
