@@ -103,7 +103,8 @@ class SmtpSender(Closing):
         return found
 
     def _check_size(self, limit: str, size: int) -> None:
-        if limit.isdecimal() and 0 < int(limit) < size:
+        # RFC 1870 §4: at most 20 digits; Python refuses to read some thousands of them.
+        if re.fullmatch(r"[0-9]{1,20}", limit) and 0 < int(limit) < size:
             raise SendRefused(
                 f"The message has {size / 1e6:.1f} MB; {self._host} takes at most "
                 f"{int(limit) / 1e6:.1f} MB.",

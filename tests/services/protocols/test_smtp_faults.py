@@ -328,3 +328,14 @@ def test_a_line_break_in_an_address_never_reaches_the_server() -> None:
         with pytest.raises(ValueError, match="line break"):
             sender.send(bad, MAIL)
     assert talks[0].heard[1:] == ["QUIT"]
+
+
+def test_a_limit_of_thousands_of_digits_is_no_limit() -> None:
+    def script(talk: Talk) -> None:
+        talk.greet("SIZE " + "9" * 5_000)
+        talk.take("250 ok", "250 ok", "354 go on")
+        talk.message()
+        talk.say("250 taken")
+
+    with serving(script) as (port, _talks), open_sender(port) as sender:
+        assert sender.send(ENVELOPE, MAIL)["a@b.test"].verdict is Verdict.ACCEPTED
