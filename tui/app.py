@@ -1,4 +1,4 @@
-"""The console: opens screens, keeps the services, and is the last door for what breaks.
+"""The console: opens screens and keeps the services.
 
 The first paint needs Textual alone. Services are built on a thread meanwhile, and a screen that
 needs them waits with a word (`Page.services`).
@@ -8,17 +8,17 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.text import Text
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar
 from textual.theme import Theme
+from textual.worker import Worker
 
 from services.errors import ServiceError
 from tui.door import Door
+from tui.last_door import LastDoor
 from tui.menu import MENU, MENU_PAGE, Place, place, places
 from tui.still import NoColour, PlainBar
 from tui.typeahead import TypeAhead
@@ -58,7 +58,7 @@ THEME = Theme(
 )
 
 
-class Console(App[None]):
+class Console(LastDoor):
     """The application."""
 
     TITLE = "tourmail"
@@ -76,10 +76,9 @@ class Console(App[None]):
 
         self.config = config
         self.door = Door()
-        self.bugs = 0
-        """How many faults of ours were met; the exit code says so."""
         self._services: asyncio.Future[Services] | None = None
-        self.typeahead = TypeAhead(self, super().on_event)
+        self._quitting: Worker[None] | None = None
+        self.typeahead = TypeAhead(self, self._handle_key)
         self._begun = False
         self.typeahead.hold(lambda: self._begun)
         self.animation_level = "none"
@@ -130,6 +129,12 @@ class Console(App[None]):
         else:
             await super().on_event(event)
 
+    async def _handle_key(self, key: Key) -> None:
+        try:
+            await super().on_event(key)
+        except Exception as error:  # noqa: BLE001 - the last door of keys with priority
+            self.report_bug(error)
+
     def push_screen(self, screen: Any, *args: Any, **more: Any) -> Any:
         """Show a screen; keys wait until it stands."""
         pushed = super().push_screen(screen, *args, **more)
@@ -147,9 +152,7 @@ class Console(App[None]):
 
     def open(self, target: Place) -> None:
         """Open a screen on top of the present one, once what it needs stands."""
-        work = self.run_worker(
-            self._open(target), group="open", exclusive=True, exit_on_error=False
-        )
+        work = self.work(self._open(target), group="open")
         self.typeahead.hold(lambda: work.is_finished)
 
     async def _open(self, target: Place) -> bool:
@@ -196,47 +199,24 @@ class Console(App[None]):
 
     async def action_quit(self) -> None:
         """Leave; unsaved input is asked about first, and a save under way is finished."""
-        self.run_worker(self._quit(), group="quit", exclusive=True, exit_on_error=False)
+        if self._quitting is None or self._quitting.is_finished:  # else it is asking already
+            self._quitting = self.work(self._quit(), group="quit")
 
     async def _quit(self) -> None:
         from tui.widgets.form_page import FormPage
-        from tui.widgets.page import Worker
+        from tui.widgets.page import Worker as WorkScreen
 
         for screen in reversed(self.screen_stack):
             if isinstance(screen, FormPage) and not await screen.may_leave():
                 return
         for screen in self.screen_stack:
-            if isinstance(screen, Worker):
+            if isinstance(screen, WorkScreen):
                 screen.stop_work()
         for _ in range(100):
             if self.door.busy == 0:
                 break
             await asyncio.sleep(0.02)
         self.exit()
-
-    # ------------------------------------------------------------------ faults
-
-    def report_bug(self, error: BaseException) -> None:
-        """Describe a fault of ours in the log, and say so; what it worked on is left out."""
-        from tui.faults import write_fault
-        from tui.widgets.dialogs import BugDialog
-
-        if any(isinstance(screen, BugDialog) for screen in self.screen_stack):
-            self._handle_exception(error)  # what draws the screen is broken, the dialog as well
-            return
-        self.bugs += 1
-        self.push_screen(BugDialog(type(error).__name__, write_fault(error)))
-
-    def _handle_exception(self, error: BaseException) -> None:
-        # Textual would print every local variable, secrets among them.
-        from tui.faults import write_fault
-
-        self.bugs += 1
-        where = write_fault(error)
-        words = f"tourmail broke ({type(error).__name__}). The fault is described in {where}."
-        self._return_code = 1
-        self._exit_renderables[:] = [Text(words)]
-        self._close_messages_no_wait()
 
 
 def run_console(config: "Config | None" = None) -> int:

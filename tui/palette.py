@@ -40,7 +40,7 @@ class Jump(Provider):
         ]
 
     def _go(self, target: Place) -> None:
-        self.console.run_worker(self.console.jump(target), exit_on_error=False)
+        self.console.work(self.console.jump(target))
 
     def _actions(self) -> list[Command]:
         found: dict[str, Command] = {}
@@ -65,7 +65,7 @@ class Jump(Provider):
         ]
 
     def _open(self, name: str) -> None:
-        self.console.run_worker(self._open_account(name), exit_on_error=False)
+        self.console.work(self._open_account(name))
 
     async def _open_account(self, name: str) -> None:
         from tui.screens.email_account_list import Accounts

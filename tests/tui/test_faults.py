@@ -82,6 +82,44 @@ async def test_a_fault_of_a_screen_is_told_and_the_console_goes_on(
         quiet(driver.app)
 
 
+@pytest.mark.parametrize(
+    ("broken_part", "key"),
+    [
+        ("tui.screens.email_account_list.Accounts.form", "n"),
+        ("tui.screens.email_account_list.Accounts.action_insert", "n"),
+        ("tui.widgets.record_list.RecordList.action_filter", "slash"),
+        ("tui.app.Console.action_command_palette", "ctrl+p"),
+        ("tui.app.Console._quit", "ctrl+q"),
+        ("tui.widgets.help.HelpDialog.__init__", "f1"),
+    ],
+)
+async def test_a_fault_behind_a_key_is_told_and_the_console_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, broken_part: str, key: str
+) -> None:
+    async with console(folder, "c", "e") as driver:
+        monkeypatch.setattr(broken_part, broken)
+        await driver.press(key)
+        assert driver.sees("Something broke in tourmail")
+        monkeypatch.undo()
+        await driver.press("escape", "escape", "e")
+        assert driver.crumbs[-1] == "Email Account", "keys work as before"
+        quiet(driver.app)
+
+
+async def test_a_screen_that_cannot_be_imported_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with console(folder, "c") as driver:
+        monkeypatch.setattr("tui.menu.import_module", broken)
+        await driver.press("e")
+        assert driver.sees("Something broke in tourmail")
+        await driver.press("escape")
+        await driver.find("contact types")
+        assert driver.sees("Something broke in tourmail")
+        driver.app.bugs -= 1
+        quiet(driver.app)
+
+
 async def test_a_fault_that_ends_the_console_prints_no_local_variables(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

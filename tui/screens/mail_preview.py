@@ -4,6 +4,7 @@ All of it is foreign text; `Paper` neutralises each line.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -88,7 +89,7 @@ class MailPage(Page[None]):
 async def save_mail(page: Page[Any], mail_id: int) -> None:
     """Ask for a folder and save a message there as .eml; never over another file."""
     services = await page.services()
-    folder, said = str(Path.cwd()), dict[str, str]()
+    folder, said = _here(), dict[str, str]()
     while True:
         form = SettingsForm(SaveTo)
         form.load({"folder": folder})
@@ -97,14 +98,26 @@ async def save_mail(page: Page[Any], mail_id: int) -> None:
         if found is None:
             return
         folder = str(found["folder"])
-        target = Path(folder).expanduser()
         try:
-            path = await page.ask(partial(services.mail.save, mail_id, target))
+            path = await page.ask(partial(services.mail.save, mail_id, _expanded(folder)))
         except InvalidInput as error:
             said = error.errors
         else:
             page.say("done", f"Saved as {path}.")
             return
+
+
+def _here() -> str:
+    with suppress(FileNotFoundError):  # the folder in which we were started is gone
+        return str(Path.cwd())
+    return str(Path.home())
+
+
+def _expanded(folder: str) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        raise InvalidInput({"folder": "There is no such user."}) from None
 
 
 def described(view: MailView, now: datetime, *, headers: bool = False) -> Sequence[Paragraph]:

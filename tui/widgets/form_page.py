@@ -5,6 +5,7 @@ and say `save()`; it may raise ServiceError. `wrong(errors)` puts errors (dotted
 their fields and goes to the first. Advanced fields and lists of sections open their own modals.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from services.forms import errors_of
 from tui.widgets.chrome import MessageLine
 from tui.widgets.dialogs import WALK, Question
 from tui.widgets.field_editor import FieldEditor
+from tui.widgets.glyphs import glyphs
 from tui.widgets.page import Page, notice_of
 from tui.widgets.rows_editor import RowsEditor
 from tui.widgets.section_dialog import SectionDialog
@@ -160,8 +162,10 @@ class FormPage(Page[ScreenResultType]):
             super().refuse(error)
 
     def action_leave(self) -> None:
-        """Go back; what was typed is asked about first."""
-        if self.unsaved:
+        """Go back; what was typed is asked about first, and a save under way is not left alone."""
+        if self._saving:
+            self.say("busy", f"Saving{glyphs().ellipsis}")
+        elif self.unsaved:
             self.start(self._leave(), group="leave", opens=True)
         else:
             self.dismiss(None)
@@ -171,8 +175,10 @@ class FormPage(Page[ScreenResultType]):
             self.dismiss(None)
 
     async def may_leave(self) -> bool:
-        """Ask whether to discard what was typed."""
-        if not self.unsaved:
+        """Ask whether to discard what was typed; a save under way is waited for."""
+        while self._saving and self.app.screen is self:
+            await asyncio.sleep(0.02)
+        if not self.unsaved or self not in self.app.screen_stack:
             return True
         words = f"Discard what you typed in {self.path[-1]}?"
         return bool(await self.dialog(Question("Exit", words, "Discard", "Keep editing")))

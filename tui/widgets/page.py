@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from textual import events
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 class Worker(Screen[ScreenResultType], Generic[ScreenResultType]):
     """A screen that calls services and survives its own bugs."""
+
+    _due: tuple[ScreenResultType | None] | None = None
+    """What it hands back as soon as it stands on top again."""
 
     @property
     def console(self) -> "Console":
@@ -65,6 +69,21 @@ class Worker(Screen[ScreenResultType], Generic[ScreenResultType]):
             await super()._dispatch_message(message)
         except Exception as error:  # noqa: BLE001 - the last door of handlers
             self.console.report_bug(error)
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Close; below a question that is being asked, once that is answered.
+
+        Textual would close whatever stands on top instead.
+        """
+        if self.app.screen is self:
+            return super().dismiss(result)
+        self._due = (result,)
+        return AwaitComplete()
+
+    def on_screen_resume(self) -> None:
+        """Close where that was due while something stood on top."""
+        if self._due is not None:
+            super().dismiss(*self._due)
 
     async def services(self) -> "Services":
         """Return the services, waiting for them. Raises ServiceError where they do not open."""
