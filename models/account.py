@@ -3,6 +3,7 @@
 Labels, help and defaults follow the manual page "Email Account"; where it is silent they are ours.
 """
 
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,6 +25,8 @@ from models.fields import (
     Words,
     address_key,
 )
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class AccountIdentity(Section):
@@ -111,6 +114,22 @@ class ImportSettings(Section):
 
     forward: tuple[ForwardAddress, ...] = Field((), title="Forward Email")
     """Approved addresses that imported mail may be forwarded to from Email Management."""
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _written_as_date(cls, value: object) -> object:
+        # pydantic would take "0" for the first day of 1970, a number of seconds.
+        if isinstance(value, str) and value not in ("now", "all") and not _DAY.fullmatch(value):
+            raise ValueError("Enter a date as YYYY-MM-DD.")
+        return value
+
+    @field_validator("start")
+    @classmethod
+    def _within_reach(cls, value: str | date) -> str | date:
+        """Leave room for a time zone on either side of what a datetime can hold."""
+        if isinstance(value, date) and not 1970 <= value.year <= 9998:
+            raise ValueError("Enter a date from 1970 on.")
+        return value
 
     @field_validator("forward")
     @classmethod

@@ -90,7 +90,12 @@ def is_steering(char: str) -> bool:
 def _one_line(text: str) -> str:
     if any(is_steering(char) for char in text):
         raise ValueError("Control characters and line breaks are not allowed here.")
-    return unicodedata.normalize("NFC", text)
+    return text
+
+
+def _composed(value: object) -> object:
+    """Compose before anything is counted: NFC can make a text longer (U+0958 becomes two)."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 def _one_line_secret(secret: SecretStr) -> SecretStr:
@@ -209,16 +214,18 @@ def name_key(name: str) -> str:
 
 
 def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
+    return _composed(value.upper()) if isinstance(value, str) else value
 
 
-Line = Annotated[str, AfterValidator(_one_line)]
+Line = Annotated[str, BeforeValidator(_composed), AfterValidator(_one_line)]
 """Text of one line without control, format or bidi characters, in Unicode's composed form."""
 
 UpperLine = Annotated[str, BeforeValidator(_upper), AfterValidator(_one_line)]
 """A line forced to capitals, as codes and user names are."""
 
-HostName = Annotated[str, AfterValidator(_one_line), AfterValidator(_host)]
+HostName = Annotated[
+    str, BeforeValidator(_composed), AfterValidator(_one_line), AfterValidator(_host)
+]
 """A host name (IDN accepted) or an IP address, without scheme, port or spaces."""
 
 Guid = Annotated[str, AfterValidator(_guid)]

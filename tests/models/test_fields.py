@@ -1,9 +1,11 @@
 """Field types: what passes, in which form, and which sentence meets the rest."""
 
+from typing import Annotated
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, SecretStr, TypeAdapter, ValidationError
 
 from models.fields import (
     EmailAddress,
@@ -149,3 +151,10 @@ def test_address_key_never_raises_and_is_stable(text: str) -> None:
 def test_names_compare_without_case(text: str) -> None:
     assert name_key(text) == name_key(name_key(text))
     assert name_key("STRASSE") == name_key("straße")
+
+
+def test_a_line_is_counted_as_it_is_kept() -> None:
+    short = TypeAdapter(Annotated[Line, Field(max_length=30)])
+    with pytest.raises(ValidationError):
+        short.validate_python("\u0958" * 30)  # which NFC writes with two characters each
+    assert short.validate_python("e\u0301" * 30) == "\xe9" * 30

@@ -441,3 +441,18 @@ def test_mail_that_waited_for_the_account_is_tried_at_once_after_a_save(
     save(services, smtp_raw(port=25), of=saved.id)
     with services.store.read() as session:
         assert session.exec(select(OutboxRow.next_attempt_at)).one() == clock()
+
+
+@pytest.mark.parametrize("start", ["0", "86400", "9999-12-31", "0001-01-01", "2026-02-30", "soon"])
+def test_import_from_is_a_date_that_a_moment_can_stand_for(services: Services, start: str) -> None:
+    raw = imap_raw()
+    raw["importing"]["start"] = start
+    with pytest.raises(InvalidInput) as refused:
+        save(services, raw)
+    assert list(refused.value.errors) == ["importing.start"]
+
+
+def test_a_name_that_grows_when_composed_is_refused_at_its_field(services: Services) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        save(services, imap_raw("\u0958" * 30))
+    assert refused.value.errors == {"identity.name": "At most 30 characters."}
