@@ -185,10 +185,12 @@ def _create(path: Path) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_key(draft, shared=bool(path.parent.stat().st_mode & 0o2000))
-        with suppress(FileExistsError):  # another process made it first: that one holds
-            os.link(draft, path)
-        draft.unlink()
+        try:
+            _write_key(draft, shared=bool(path.parent.stat().st_mode & 0o2000))
+            with suppress(FileExistsError):  # another process made it first: that one holds
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)  # a key that nobody watches over
     except OSError as error:
         raise ServiceError(
             f"The key file {path} cannot be made: {error.strerror}.",

@@ -1,5 +1,7 @@
 """The vault: what is bound to what, and how a wrong key is noticed."""
 
+import errno
+import os
 import sqlite3
 import stat
 import uuid
@@ -119,3 +121,15 @@ def test_secrets_show_in_no_repr(services: Services, owner: uuid.UUID) -> None:
     for shown in (repr(account), repr(draft), str(draft), repr(services), draft.model_dump_json()):
         assert "hunter2" not in shown
         assert SECRET not in shown
+
+
+def test_no_half_made_key_file_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # as vfat says
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(ServiceError, match="cannot be made"):
+        open_ring(tmp_path / "key", may_create=True)
+    assert not list(tmp_path.iterdir())
