@@ -24,7 +24,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
-from services.errors import ServiceError
+from services.errors import NotFound, ServiceError
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another one."""
@@ -67,6 +67,8 @@ def told_in_words() -> Iterator[None]:
         raise  # ours to foresee, so a bug
     except DBAPIError as error:
         raise ServiceError(*_words(error)) from error
+    except OverflowError as error:  # SQLite's numbers have 64 bits
+        raise NotFound("The store has no number as large as that.") from error
 
 
 def _words(error: DBAPIError) -> tuple[str, str]:
