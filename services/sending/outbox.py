@@ -4,7 +4,6 @@ States: queued → sending → sent | uncertain | failed, or cancelled by a pers
 to the account that accepted it, and state is kept for every recipient by itself.
 """
 
-import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random, SystemRandom
@@ -141,11 +140,6 @@ class Outbox:
         with self._store.write() as session:
             decisions.cancel(session, which, self._actor.who)
             return views.one(session, which)
-
-    def wake(self, account_id: uuid.UUID) -> None:
-        """Try an account's queued mail at once, as after its settings were mended."""
-        with self._store.write() as session:
-            decisions.wake(session, account_id, self._now())
 
     def _system(self) -> tuple[Account, EmailSettings]:
         account = self._accounts.system()

@@ -204,7 +204,6 @@ def test_a_refused_login_waits_long_and_goes_out_once_mended(
     fixed = services.accounts.get("SEND")
     raw = {"server": "127.0.0.1", "port": server.port, "user": USER, "password": PASSWORD}
     save(services, smtp_raw(**raw), of=fixed.id, seen_version=fixed.version)
-    services.outbox.wake(fixed.id)
     assert run(services) == Tally(sent=3)
 
 

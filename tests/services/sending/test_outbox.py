@@ -367,17 +367,8 @@ def test_what_was_sent_stays_sent(services: Services, verb: str) -> None:
 def test_an_unknown_number_is_told(services: Services, verb: str) -> None:
     with pytest.raises(NotFound):
         getattr(services.outbox, verb)(7)
-
-
-def test_wake_makes_an_accounts_mail_due(services: Services, clock: Clock) -> None:
-    services.outbox.accept(mail())
-    claimed = claim(services)
-    record(services, claimed, settled(services, claimed, anna=Verdict.DEFERRED))
-    assert nothing_due(services)
-    account = services.accounts.system()
-    assert account is not None
-    services.outbox.wake(account.id)
-    assert claim(services).id == claimed.id
+    with pytest.raises(NotFound):
+        getattr(services.outbox, verb)(10**30)
 
 
 # ------------------------------------------------------------------------------ looking
