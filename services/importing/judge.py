@@ -150,7 +150,7 @@ def _not_delivered(case: _Case) -> Verdict | None:
         return None
     report = case.finding.report or Report()
     match = (
-        case.by_ids("The returned message is", report.message_ids)
+        case.by_ids("The returned message", report.message_ids)
         or case.answered
         or next(filter(None, (case.by_token("The returned subject", s) for s in report.subjects)),
                 None)
