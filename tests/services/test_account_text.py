@@ -302,3 +302,14 @@ def test_what_somebody_saved_meanwhile_is_not_overwritten(filled: Services) -> N
     filled.account_text.apply(planned)
     with pytest.raises(Stale, match="has saved SEND"):
         filled.account_text.apply(planned)
+
+
+def test_a_secret_that_may_wait_is_one_that_is_not_there(filled: Services) -> None:
+    account = filled.accounts.get("RESERVATIONS")
+    draft = filled.accounts.draft(imap_raw(security="none", password=""))
+    with (
+        pytest.raises(InvalidInput, match="Type it again"),
+        filled.store.write() as session,
+    ):
+        filled.accounts.save_in(session, draft, of=account.id, lacking=True)
+    assert filled.accounts.get("RESERVATIONS") == account
