@@ -145,10 +145,8 @@ class AccountService:
             kept = session.exec(
                 select(func.count()).select_from(MailRow).where(MailRow.account_id == row.id)
             ).one()
-        return (
-            f"Delete {row.name} with its secrets, its forward list and its import state? "
-            f"{count(kept, 'message')} from it stay{'s' if kept == 1 else ''}."
-        )
+        stays = f" {count(kept, 'message')} from it stay{'s' if kept == 1 else ''}." if kept else ""
+        return f"Delete {row.name} with its secrets, its forward list and its import state?{stays}"
 
     def delete(self, which: uuid.UUID | str) -> None:
         """Delete an account; its mail stays and keeps its name. Raises NotFound, InUse."""

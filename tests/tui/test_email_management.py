@@ -48,6 +48,19 @@ async def test_mail_is_listed_newest_first_with_its_reason(
         assert [mark in row for mark, row in zip(marks, rows, strict=True)] == [True] * 4
 
 
+async def test_mail_without_sender_and_subject_says_so_dimly(
+    folder: Path, imported: Services
+) -> None:
+    for size in ((80, 24), (200, 50)):
+        async with console(folder, *MAIL, size=size) as driver:
+            row = driver.text().splitlines()[4]
+            assert "(no sender)" in row
+            assert "(no subject)" in row
+    async with console(folder, *MAIL, "enter") as driver:
+        assert driver.sees("From (no sender)")
+        assert driver.sees("Subject (no subject)")
+
+
 async def test_the_list_is_narrowed_in_two_keystrokes(folder: Path, imported: Services) -> None:
     save(imported, imap_raw("SALES"))
     async with console(folder, *MAIL, "o", "e") as driver:

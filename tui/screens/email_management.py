@@ -14,7 +14,7 @@ from services.mail import MailFilter, MailLine
 from services.paging import Page as Rows
 from services.protocols import PROTOCOLS
 from services.text import count
-from tui.screens.mail_preview import TONES, MailPage, described, save_mail
+from tui.screens.mail_preview import TONES, MailPage, described, named, save_mail
 from tui.widgets.filter_line import FilterLine, chosen
 from tui.widgets.glyphs import glyphs
 from tui.widgets.heading import Heading
@@ -77,18 +77,18 @@ class EmailManagement(RowsPage):
     def columns(self) -> Sequence[Column]:
         """Return what fits the width."""
         received = Column("Received", 12, lambda row: short_clock(row.received, self._now()))
-        subject = Column("Subject", 0, lambda row: row.subject)
+        subject = Column("Subject", 0, lambda row: named(row.subject, "(no subject)"))
         if self.size.width < WIDE:
             return [
                 received,
-                Column("From", 18, lambda row: row.sender),
+                Column("From", 18, lambda row: named(row.sender, "(no sender)")),
                 subject,
                 Column("Booking", 8, lambda row: row.booking),
                 Column("Why", 17, _why),
             ]
         return [
             received,
-            Column("From", 36, lambda row: row.sender),
+            Column("From", 36, lambda row: named(row.sender, "(no sender)")),
             subject,
             Column("Contact", 24, lambda row: row.contact),
             Column("Booking", 12, lambda row: row.booking),

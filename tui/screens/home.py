@@ -46,7 +46,7 @@ class Home(MenuPage):
     """Where the console begins."""
 
     DEFAULT_CSS = """
-    Home MenuLines { width: 37; }
+    Home MenuLines { width: 35; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "stay", show=False)]
 

@@ -13,7 +13,7 @@ from services.paging import Page as Rows
 from services.protocols.base import Surroundings
 from services.text import count, plain
 from tui.screens.email_management import MAIL_PATH, EmailManagement
-from tui.screens.mail_preview import TONES
+from tui.screens.mail_preview import TONES, named
 from tui.widgets.chrome import MessageLine, Notice
 from tui.widgets.glyphs import glyphs
 from tui.widgets.list_page import RowsPage
@@ -146,8 +146,8 @@ class RehearsalPage(RowsPage):
         """Return what fits the width."""
         found = [
             Column("Would be", 8, _outcome, sort=lambda row: row[1].outcome.value),
-            Column("From", 26, lambda row: row[1].sender, sort=lambda row: row[1].sender),
-            Column("Subject", 0, lambda row: row[1].subject, sort=lambda row: row[1].subject),
+            Column("From", 26, _sender, sort=lambda row: row[1].sender),
+            Column("Subject", 0, _subject, sort=lambda row: row[1].subject),
         ]
         if self.size.width >= self.WIDE:
             found.append(Column("Why", 90, lambda row: row[1].why, sort=lambda row: row[1].why))
@@ -208,8 +208,8 @@ class RehearsedPage(Page[None]):
         found, paper = self.found, self.query_one(Paper)
         paper.show(
             [
-                Paragraph(found.sender, label="From"),
-                Paragraph(found.subject, label="Subject"),
+                Paragraph(*named(found.sender, "(no sender)"), label="From"),
+                Paragraph(*named(found.subject, "(no subject)"), label="Subject"),
                 Paragraph(found.outcome, TONES.get(found.outcome, ""), "Outcome"),
                 Paragraph(found.why, label="Why"),
             ]
@@ -219,6 +219,14 @@ class RehearsedPage(Page[None]):
 
 def _outcome(row: tuple[int, Rehearsed]) -> tuple[str, str]:
     return row[1].outcome.value, TONES.get(row[1].outcome, "")
+
+
+def _sender(row: tuple[int, Rehearsed]) -> tuple[str, str]:
+    return named(row[1].sender, "(no sender)")
+
+
+def _subject(row: tuple[int, Rehearsed]) -> tuple[str, str]:
+    return named(row[1].subject, "(no subject)")
 
 
 def _words(line: Rehearsed) -> str:

@@ -137,9 +137,9 @@ def described(view: MailView, now: datetime, *, headers: bool = False) -> Sequen
 
 def _summary(view: MailView, now: datetime) -> Iterable[Paragraph]:
     line = view.line
-    yield Paragraph(line.sender, label="From")
+    yield Paragraph(*named(line.sender, "(no sender)"), label="From")
     yield Paragraph(view.recipients, label="To")
-    yield Paragraph(line.subject, label="Subject")
+    yield Paragraph(*named(line.subject, "(no subject)"), label="Subject")
     received = short_clock(line.received, now)
     yield Paragraph(f"{received} by {line.account}", label="Received")
     for label, value in (("Contact", line.contact), ("Booking", line.booking)):
@@ -161,6 +161,11 @@ def _summary(view: MailView, now: datetime) -> Iterable[Paragraph]:
 def _answered(sent: AnsweredMail, now: datetime) -> str:
     when = f"sent {short_clock(sent.sent, now)}" if sent.sent else "not sent yet"
     return f'"{sent.subject}", {when} to {sent.recipients}'
+
+
+def named(text: str, absent: str) -> tuple[str, str]:
+    """Return a text with its tone; where it is blank, dim words that say so."""
+    return (text, "") if text.strip() else (absent, "dim")
 
 
 def size_words(octets: int) -> str:

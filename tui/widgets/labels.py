@@ -4,6 +4,7 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from services.text import plain
 from tui.widgets.glyphs import glyphs
 
 
@@ -44,4 +45,4 @@ class Note(Widget):
     def render(self) -> Text:
         """Draw the text where it fits; an error that does not is told on the message line."""
         fits = len(self.text) <= self.size.width or not self.has_class("-wrong")
-        return Text(self.text if fits else "", end="", no_wrap=True, overflow="ellipsis")
+        return Text(plain(self.text) if fits else "", end="", no_wrap=True, overflow="ellipsis")
