@@ -242,6 +242,9 @@ class EmailAccountRow(Row, table=True):
         CheckConstraint(
             "connection_limit IS NULL OR connection_limit >= 1", name="ck_email_account_limit"
         ),
+        CheckConstraint(
+            "NOT is_system OR default_email IS NOT NULL", name="ck_email_account_system_sends"
+        ),
         # At most one System Email Account, held by the database whatever a program does.
         Index(
             "uq_email_account_system",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
+from sqlalchemy import CheckConstraint
 from sqlmodel import Field as Col
 from sqlmodel import Relationship
 
@@ -62,6 +63,10 @@ class ContactTypeRow(Row, table=True):
     """A kind of contact, by which import decides whose replies are wanted."""
 
     __tablename__ = "contact_type"
+    __table_args__ = (
+        CheckConstraint("length(code) BETWEEN 1 AND 2", name="ck_contact_type_code"),
+        CheckConstraint("length(description) BETWEEN 1 AND 60", name="ck_contact_type_description"),
+    )
 
     id: int | None = Col(default=None, primary_key=True)
     key: str = Col(unique=True)
@@ -83,6 +88,10 @@ class UserRow(Row, table=True):
     """Somebody who works with the back office."""
 
     __tablename__ = "app_user"  # "user" is a reserved word in PostgreSQL
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 30", name="ck_app_user_name"),
+        CheckConstraint("length(full_name) <= 100", name="ck_app_user_full_name"),
+    )
 
     id: int | None = Col(default=None, primary_key=True)
     key: str = Col(unique=True)
@@ -96,6 +105,10 @@ class QueueDestinationRow(Row, table=True):
     """A queue that messages for several users go to."""
 
     __tablename__ = "queue_destination"
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 15", name="ck_queue_destination_name"),
+        CheckConstraint("length(description) <= 60", name="ck_queue_destination_description"),
+    )
 
     id: int | None = Col(default=None, primary_key=True)
     key: str = Col(unique=True)

@@ -53,6 +53,8 @@ class PartyRow(Row, table=True):
     __table_args__ = (
         UniqueConstraint("kind", "code", name="uq_party_kind_code"),
         CheckConstraint("kind IN ('agent', 'supplier')", name="ck_party_kind"),
+        CheckConstraint("length(code) BETWEEN 1 AND 6", name="ck_party_code"),
+        CheckConstraint("length(name) BETWEEN 1 AND 60", name="ck_party_name"),
         Index("ix_party_kind_name", "kind", "name"),
     )
 

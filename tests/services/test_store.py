@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
 from models.codes import ContactTypeRow
@@ -22,7 +24,7 @@ from services.store.schema import (
     schema_version,
     upgrade_store,
 )
-from tests.stores import config_in
+from tests.stores import add_codes, config_in, imap_raw, save, services_in
 
 
 def set_version(path: Path, version: str) -> None:
@@ -150,3 +152,26 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file in the way")
     with pytest.raises(ServiceError, match="store"):
         open_store(config_in(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE contact_type SET code = 'LONG'",
+        "UPDATE contact_type SET description = ''",
+        "UPDATE app_user SET name = printf('%031d', 0)",
+        "UPDATE queue_destination SET name = printf('%016d', 0)",
+        "UPDATE party SET code = 'SEVENTH'",
+        "UPDATE party SET name = ''",
+        "UPDATE email_account SET is_system = 1",
+        "UPDATE email_account SET connection_limit = 0",
+    ],
+)
+def test_the_store_holds_the_rules_whatever_a_program_does(tmp_path: Path, statement: str) -> None:
+    services = services_in(tmp_path)
+    add_codes(services)
+    services.contacts.save("agent", {"code": "AG1", "name": "Agent"})
+    save(services, imap_raw())
+    with pytest.raises(IntegrityError), services.store.write() as session:
+        session.connection().execute(text(statement))
+    services.close()

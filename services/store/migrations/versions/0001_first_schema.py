@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.Column("full_name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("email", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("length(full_name) <= 100", name="ck_app_user_full_name"),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 30", name="ck_app_user_name"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_app_user")),
         sa.UniqueConstraint("key", name=op.f("uq_app_user_key")),
     )
@@ -46,6 +48,10 @@ def upgrade() -> None:
         sa.Column("code", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("description", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("length(code) BETWEEN 1 AND 2", name="ck_contact_type_code"),
+        sa.CheckConstraint(
+            "length(description) BETWEEN 1 AND 60", name="ck_contact_type_description"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_type")),
         sa.UniqueConstraint("key", name=op.f("uq_contact_type_key")),
     )
@@ -57,6 +63,8 @@ def upgrade() -> None:
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("kind IN ('agent', 'supplier')", name="ck_party_kind"),
+        sa.CheckConstraint("length(code) BETWEEN 1 AND 6", name="ck_party_code"),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 60", name="ck_party_name"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_party")),
         sa.UniqueConstraint("kind", "code", name="uq_party_kind_code"),
     )
@@ -115,6 +123,8 @@ def upgrade() -> None:
         sa.Column("system_event", sa.Boolean(), nullable=False),
         sa.Column("owner_id", sa.Integer(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("length(description) <= 60", name="ck_queue_destination_description"),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 15", name="ck_queue_destination_name"),
         sa.ForeignKeyConstraint(
             ["owner_id"], ["app_user.id"], name=op.f("fk_queue_destination_owner_id")
         ),
@@ -150,6 +160,9 @@ def upgrade() -> None:
         sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("updated_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "NOT is_system OR default_email IS NOT NULL", name="ck_email_account_system_sends"
+        ),
         sa.CheckConstraint(
             "connection_limit IS NULL OR connection_limit >= 1", name="ck_email_account_limit"
         ),
@@ -459,9 +472,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "scope", "item", name="uq_ledger_account_scope_item"),
     )
     with op.batch_alter_table("ledger", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_ledger_identity", ["account_id", "identity_digest"], unique=False
-        )
+        batch_op.create_index("ix_ledger_identity", ["account_id", "identity_digest"], unique=False)
         batch_op.create_index(batch_op.f("ix_ledger_mail_id"), ["mail_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_ledger_run_id"), ["run_id"], unique=False)
 
