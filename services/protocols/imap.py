@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from models.account import Advice, ProtocolSettings
-from models.fields import HostName, Line, Secret, Unit, Words
+from models.fields import HostName, Line, Secret, Unit, Words, to_ascii_host
 from services.protocols.base import Importer, LadderScope, MailProtocol, Step, Surroundings
 from services.protocols.microsoft import microsoft_advice
 
@@ -41,7 +41,7 @@ class ImapSettings(ProtocolSettings):
 
     def mailbox(self) -> str:
         """Count connections by host and user."""
-        return f"{self.server}|{self.user.casefold()}"
+        return f"{to_ascii_host(self.server)}|{self.user.casefold()}"
 
     def endpoint(self) -> tuple[str, ...]:
         """Bind the password to host and user."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from models.account import Advice, ProtocolSettings
-from models.fields import HostName, Line, Secret, Unit
+from models.fields import HostName, Line, Secret, Unit, to_ascii_host
 from services.protocols.base import LadderScope, MailProtocol, Sender, Step, Surroundings
 from services.protocols.microsoft import microsoft_advice
 
@@ -37,7 +37,7 @@ class SmtpSettings(ProtocolSettings):
 
     def mailbox(self) -> str:
         """Count connections by host and user."""
-        return f"{self.server}|{self.user.casefold()}"
+        return f"{to_ascii_host(self.server)}|{self.user.casefold()}"
 
     def endpoint(self) -> tuple[str, ...]:
         """Bind the password to host and user."""

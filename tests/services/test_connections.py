@@ -8,6 +8,8 @@ from services.bootstrap import Services
 from services.cancel import Cancel
 from services.connections import Connections, MailboxBusy
 from services.errors import Cancelled
+from services.protocols.imap import ImapSettings
+from services.protocols.smtp import SmtpSettings
 from tests.stores import Clock, imap_raw, save
 
 BOX = "mail.example.com|res@example.com"
@@ -142,3 +144,10 @@ def test_no_further_slot_is_taken_while_somebody_else_waits(
         clock.forward(seconds=30)
         with more(1) as held:
             assert held == 1
+
+
+def test_a_host_is_one_mailbox_in_both_of_its_spellings() -> None:
+    shown = ImapSettings(server="bücher.example", user="anna")
+    assert shown.mailbox() == ImapSettings(server="XN--BCHER-KVA.example", user="Anna").mailbox()
+    relay = SmtpSettings(server="bücher.example", user="anna")
+    assert relay.mailbox() == shown.mailbox()
