@@ -114,9 +114,14 @@ class Deliverer:
             with self._store.write() as session:
                 postpone.wait_for_slot(session, self._due(work), until, str(error))
         except ServiceError as error:
-            work.around.say(str(error))
-            with self._store.write() as session:
-                postpone.postpone(session, self._due(work), error, self._now(), self._random.random)
+            self._postpone(work, error)
+        except Exception as error:  # noqa: BLE001 - the last door of an account: others go on
+            self._postpone(work, _bug(error))
+
+    def _postpone(self, work: "_Round", error: ServiceError) -> None:
+        work.around.say(str(error))
+        with self._store.write() as session:
+            postpone.postpone(session, self._due(work), error, self._now(), self._random.random)
 
     def _due(self, work: "_Round") -> ColumnElement[bool]:
         due = claims.is_due(self._now(), work.only)
@@ -229,6 +234,11 @@ class _Round:
     around: Surroundings
     stop: Callable[[], bool]
     tally: Tally
+
+
+def _bug(error: Exception) -> ServiceError:
+    """Name a failure that nobody foresaw by its kind alone: its words may hold anything."""
+    return ServiceError(f"tourmail failed here ({type(error).__name__}).", "Please report this.")
 
 
 def _attempt(sender: Sender, claimed: Claimed, own: str) -> Attempt:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from models.account import Account, ProtocolSettings
 from models.mail import OutboxState, OutgoingMail, RecipientState
 from services.bootstrap import Services, utc_now
 from services.cancel import Cancel
@@ -215,6 +216,29 @@ def test_one_accounts_trouble_never_stops_another(services: Services, server: Sm
     assert run(services) == Tally(sent=1)
     assert services.outbox.get(stuck).state is OutboxState.QUEUED
     assert services.outbox.get(sent).state is OutboxState.SENT
+
+
+def test_a_bug_that_one_account_lays_bare_never_stops_another(
+    services: Services, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account(services, free_ports(1)[0], "BAD")
+    stuck = queue(services)
+    account(services, server.port, "ALIVE")
+    sent = queue(services)
+    filled = services.accounts.filled
+
+    def fails(of: Account) -> ProtocolSettings:
+        if of.name == "BAD":
+            raise RuntimeError("hunter2")
+        return filled(of)
+
+    monkeypatch.setattr(services.accounts, "filled", fails)
+    assert run(services) == Tally(sent=1)
+    assert services.outbox.get(sent).state is OutboxState.SENT
+    shown = services.outbox.get(stuck)
+    assert (shown.state, shown.attempts) == (OutboxState.QUEUED, 1)
+    assert "RuntimeError" in shown.last_error
+    assert "hunter2" not in shown.last_error
 
 
 def test_a_mailbox_whose_connections_are_in_use_is_left_for_later(
