@@ -69,6 +69,16 @@ async def test_a_wrong_or_repeated_address_stays_in_the_modal(
         assert driver.state == "", "Cancel changed nothing"
 
 
+async def test_the_modal_explains_its_fields(folder: Path, services: Services) -> None:
+    save(services, imap_raw())
+    async with console(folder, *EMAIL_ACCOUNT, "enter") as driver:
+        await on_forward(driver)
+        await driver.press("n", "tab", "f1")
+        assert driver.sees("Whose address it is. At most 60 characters.")
+        await driver.press("escape")
+        assert driver.focused_on("name")
+
+
 async def test_editing_an_entry_without_changing_it_is_no_repetition(
     folder: Path, services: Services
 ) -> None:

@@ -47,6 +47,17 @@ async def test_a_drop_down_is_opened_and_chosen_from_in_a_burst(folder: Path) ->
         assert driver.editor("identity.name").value == "X"
 
 
+async def test_an_agent_is_inserted_and_opened_again_in_a_burst(
+    folder: Path, services: Services
+) -> None:
+    async with console(folder) as driver:
+        await driver.find("agents")
+        burst(driver, "n", *"AB", "tab", *"Old", "ctrl+s", "escape", "enter", *"New", "ctrl+s")
+        await driver.settle()
+        assert driver.message == "AB is saved."
+    assert services.contacts.get("agent", "AB").form.name == "New"
+
+
 async def test_saving_and_typing_the_next_in_a_burst(folder: Path, services: Services) -> None:
     async with console(folder, "c", "c", "n") as driver:
         burst(driver, *"SA", "tab", *"Sales", "ctrl+s", *"GR", "tab", *"Groups", "ctrl+s", "escape")

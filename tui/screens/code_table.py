@@ -1,21 +1,17 @@
 """Any code table: one list and one form, made from its line in `models.codes.CODE_TABLES`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from textual.containers import Vertical
-from textual.widget import Widget
-
 from models.codes import CODE_TABLES, CodeTable
+from models.fields import Section
 from services.codes import Record
 from services.paging import Page as Rows
-from tui.widgets.choices import fetch_choices
 from tui.widgets.field_spec import FieldSpec, specs
-from tui.widgets.form_page import FormPage
 from tui.widgets.glyphs import glyphs
-from tui.widgets.list_page import ListPage, Saved
+from tui.widgets.list_page import ListPage
 from tui.widgets.record_list import Column, whole
-from tui.widgets.settings_form import SettingsForm
+from tui.widgets.record_page import RecordPage
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -75,63 +71,34 @@ def _column(place: int, spec: FieldSpec) -> Column:
     return Column(spec.title, 0 if place == 1 else width, cell, sort=cell)
 
 
-class CodeForm(FormPage[Saved | None]):
+class CodeForm(RecordPage):
     """One record of a code table."""
 
-    DEFAULT_CSS = """
-    CodeForm #form { padding: 0 1; overflow-y: auto; }
-    """
     HELP = "Ctrl+S saves. After a new record the form is empty again, ready for the next one."
 
     def __init__(self, path: tuple[str, ...], argument: str, record: Record | None) -> None:
         """Take the record as it was listed, None for a new one."""
-        super().__init__(path, argument)
+        super().__init__(path, argument, new=record is None)
         self.record = record
-        self._form: SettingsForm | None = None
 
-    def body(self) -> Iterable[Widget]:
-        """Return the place where the form will stand."""
-        yield Vertical(id="form")
+    @property
+    def section(self) -> type[Section]:
+        """What a record of the table is."""
+        return CODE_TABLES[self.argument].form
 
-    def forms(self) -> Sequence[SettingsForm]:
-        """Return the one form."""
-        return [self._form] if self._form else []
+    @property
+    def key_field(self) -> str:
+        """The table's key."""
+        return CODE_TABLES[self.argument].key_field
 
-    def on_mount(self) -> None:
-        """Fetch what the form refers to."""
-        self.start(self._open(), opens=True)
+    def stored(self, services: "Services") -> Section:
+        """Return the record as it is stored now."""
+        assert self.record is not None
+        self.record = services.codes.get(self.argument, self.record.key)
+        return self.record.values
 
-    async def _open(self) -> None:
-        services = await self.services()
-        table = CODE_TABLES[self.argument]
-        choices = await self.ask(lambda: fetch_choices(services, table.form))
-        if self.record is not None:
-            key = self.record.key
-            self.record = await self.ask(lambda: services.codes.get(self.argument, key))
-        form = SettingsForm(table.form, choices=choices)
-        form.load(self.record.values if self.record else {})
-        if self.record is not None:
-            form.fix(table.key_field)
-        await self.query_one("#form").mount(form)
-        self._form = form
-        self.begin(self._first(form))
-
-    def _first(self, form: SettingsForm) -> Widget:
-        names = list(form.editors)
-        return form.editors[names[1] if self.record else names[0]].target
-
-    async def save(self) -> None:
-        """Save, then clear for the next or return to the list."""
-        services, form = await self.services(), self.forms()[0]
-        raw, old = form.raw(), self.record
-        saved = await self.ask(
-            lambda: services.codes.save(
-                self.argument, raw, old.key if old else None, old.version if old else None
-            )
-        )
-        words = f"{saved.key} is saved."
-        if old is not None:
-            self.dismiss((saved.key, words))
-            return
-        form.load({})
-        self.begin(self._first(form), f"{words} Ready for the next one.")
+    def put(self, services: "Services", raw: Mapping[str, Any]) -> str:
+        """Save the record."""
+        old = self.record
+        key, version = (old.key, old.version) if old else (None, None)
+        return services.codes.save(self.argument, raw, key, version).key

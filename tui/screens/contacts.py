@@ -1,23 +1,20 @@
 """Agents and suppliers: one list and one form, with their contacts in a list inside it."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from textual.containers import Vertical
-from textual.widget import Widget
-
 from models.contacts import PartyForm
-from services.contacts import Party, PartyLine
+from models.fields import Section
+from services.contacts import PartyLine
 from services.paging import Page as Rows
 from services.text import count
-from tui.widgets.choices import fetch_choices
-from tui.widgets.field_spec import Choices
-from tui.widgets.form_page import FormPage, entry_errors
-from tui.widgets.list_page import ListPage, Saved
+from tui.widgets.form_page import entry_errors
+from tui.widgets.list_page import ListPage
 from tui.widgets.record_list import Column, RecordList
+from tui.widgets.record_page import RecordPage
 from tui.widgets.rows_editor import RowsEditor
 from tui.widgets.section_dialog import SectionDialog
-from tui.widgets.settings_form import SettingsForm, no_choices
+from tui.widgets.settings_form import SettingsForm
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -77,68 +74,44 @@ class Parties(ListPage):
         self.state = count(number, *NOUNS[self.argument])
 
 
-class PartyPage(FormPage[Saved | None]):
+class PartyPage(RecordPage):
     """One agent or supplier with its contacts."""
 
     HELP = """Ctrl+S saves the record together with its contacts. Down from Name leads into the
     contacts: n inserts one, Enter edits and d deletes the one under the cursor."""
-    DEFAULT_CSS = """
-    PartyPage #form { padding: 0 1; }
-    """
 
     def __init__(self, path: tuple[str, ...], argument: str, code: str | None) -> None:
         """Take the code, None for a new one."""
-        super().__init__(path, argument)
+        super().__init__(path, argument, new=code is None)
         self.code = code
-        self.party: Party | None = None
-        self._form: SettingsForm | None = None
-        self._choices: Choices = no_choices
+        self.version: int | None = None
 
-    def body(self) -> Iterable[Widget]:
-        """Return the place where the form will stand."""
-        yield Vertical(id="form")
+    @property
+    def section(self) -> type[Section]:
+        """What an agent or supplier is."""
+        return PartyForm
 
-    def forms(self) -> Sequence[SettingsForm]:
-        """Return the one form."""
-        return [self._form] if self._form else []
+    @property
+    def key_field(self) -> str:
+        """What tells them apart."""
+        return "code"
 
-    def on_mount(self) -> None:
-        """Fetch the record and the contact types."""
-        self.start(self._open())
+    def stored(self, services: "Services") -> Section:
+        """Return it as it is stored now."""
+        assert self.code is not None
+        party = services.contacts.get(self.argument, self.code)
+        self.version = party.version
+        return party.form
 
-    async def _open(self) -> None:
-        services, code = await self.services(), self.code
-        self._choices = await self.ask(lambda: fetch_choices(services, PartyForm))
-        form = SettingsForm(PartyForm, choices=self._choices)
-        if code is not None:
-            self.party = await self.ask(lambda: services.contacts.get(self.argument, code))
-            form.load(self.party.form)
-            form.fix("code")
-        await self.query_one("#form").mount(form)
-        self._form = form
-        form.focus_field("name" if code else "code")
-
-    async def save(self) -> None:
-        """Save, then clear for the next or return to the list."""
-        services, form, seen = await self.services(), self.forms()[0], self.party
-        raw, version = form.raw(), seen.version if seen else None
-        saved = await self.ask(
-            lambda: services.contacts.save(self.argument, raw, self.code, version)
-        )
-        words = f"{saved.form.code} is saved."
-        if seen is not None:
-            self.dismiss((saved.form.code, words))
-            return
-        form.load({})
-        form.focus_field("code")
-        self.show_state()
-        self.call_after_refresh(self.say, "done", f"{words} Ready for the next one.")
+    def put(self, services: "Services", raw: Mapping[str, Any]) -> str:
+        """Save it with its contacts."""
+        return services.contacts.save(self.argument, raw, self.code, self.version).form.code
 
     # ------------------------------------------------------------------ contacts
 
     def entry_form(self, editor: RowsEditor) -> SettingsForm:
         """Return the form of one contact."""
-        return SettingsForm(editor.section, choices=self._choices)
+        return SettingsForm(editor.section, choices=self.choices)
 
     def wrong(self, errors: Mapping[str, str]) -> None:
         """Open the first contact that is wrong at its field, unless another field is wrong too."""

@@ -1,20 +1,19 @@
 """Help: on the field that has the focus, on the screen, and on its keys."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from services.text import plain
 from tui.widgets.chrome import KeyLine, key_name
 from tui.widgets.dialogs import Dialog
 from tui.widgets.field_editor import FieldEditor
-
-if TYPE_CHECKING:
-    from tui.widgets.page import Page
 
 
 class HelpDialog(Dialog):
@@ -25,20 +24,22 @@ class HelpDialog(Dialog):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,ctrl+g,enter", "leave", "Close")]
 
-    def __init__(self, page: "Page[Any]") -> None:
-        """Take the page that is explained."""
+    def __init__(self, screen: Screen[Any], title: str, words: str) -> None:
+        """Take the screen that is explained, with its name and what it is for."""
         super().__init__("Help")
-        focused = page.focused
+        focused = screen.focused
         self.text = Text()
         for node in focused.ancestors_with_self if focused else ():
             if isinstance(node, FieldEditor):
                 self._explain(node)
-        self._explain_screen(page)
-        self._explain_keys(page)
+        if words:
+            self.text.append(f"{plain(title)}\n", "bold")
+            self.text.append(" ".join(words.split()) + "\n\n")
+        self._explain_keys(screen)
 
     def _explain(self, editor: FieldEditor) -> None:
         self.text.append(f"{editor.spec.title}\n", "bold")
-        said = [editor.spec.help, *(f"! {e}" for e in (editor.error, editor.warning) if e)]
+        said = [editor.spec.help, *(f"! {plain(e)}" for e in (editor.error, editor.warning) if e)]
         rules = [
             "Mandatory." if editor.spec.required else "",
             f"At most {editor.spec.max_length} characters." if editor.spec.max_length else "",
@@ -47,15 +48,11 @@ class HelpDialog(Dialog):
         self.text.append("\n".join(said) + "\n")
         self.text.append(" ".join(filter(None, rules)) + "\n\n", "dim")
 
-    def _explain_screen(self, page: "Page[Any]") -> None:
-        self.text.append(f"{page.path[-1]}\n", "bold")
-        self.text.append(" ".join((page.HELP or "").split()) + "\n\n")
-
-    def _explain_keys(self, page: "Page[Any]") -> None:
+    def _explain_keys(self, screen: Screen[Any]) -> None:
         self.text.append("Keys\n", "bold")
         self.text.append("  Tab, arrows and Enter walk; Space ticks or opens; a letter chooses.\n")
         keys: dict[str, list[str]] = {}
-        for key, entry in page.active_bindings.items():
+        for key, entry in screen.active_bindings.items():
             if entry.binding.show and entry.enabled:
                 keys.setdefault(entry.binding.description, []).append(key_name(key))
         for description, names in keys.items():

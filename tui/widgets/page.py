@@ -179,7 +179,7 @@ class Page(Worker[ScreenResultType], Generic[ScreenResultType]):
         """Explain the field and the screen."""
         from tui.widgets.help import HelpDialog
 
-        self.app.push_screen(HelpDialog(self))
+        self.app.push_screen(HelpDialog(self, self.path[-1], self.HELP or ""))
 
 
 def notice_of(widget: Widget | None) -> Notice:

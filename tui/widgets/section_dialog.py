@@ -21,7 +21,7 @@ class SectionDialog(Dialog):
         *WALK,
         Binding("ctrl+s", "ok", "OK"),
         Binding("escape", "leave", "Cancel"),
-        Binding("f4,ctrl+o", "take", show=False),
+        Binding("f1,ctrl+g", "help", "Help"),
     ]
 
     def __init__(
@@ -57,6 +57,12 @@ class SectionDialog(Dialog):
             self.action_ok()
         else:
             self.action_leave()
+
+    def action_help(self) -> None:
+        """Explain the field."""
+        from tui.widgets.help import HelpDialog
+
+        self.app.push_screen(HelpDialog(self, self.heading, ""))
 
     def action_ok(self) -> None:
         """Hand the values back where they are right, else go to the first that is not."""
