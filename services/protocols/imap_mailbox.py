@@ -26,6 +26,9 @@ _LONG_BLOCK = 8 * 1024 * 1024
 _REVIVALS = 24
 """How often a run connects again after a message broke the connection: enough to isolate two."""
 
+_ALL_BROKEN = 3
+"""How many messages must be refused, with none given, for the server to be to blame."""
+
 _HUGE = 2**62
 """The largest size that is believed; what a store's number takes."""
 
@@ -129,6 +132,29 @@ class ImapImporter(Closing):
         self, uids: Sequence[int], what: str, key: bytes
     ) -> Iterator[tuple[int, Answer | None, str]]:
         """Yield every message's answer, or why there is none; vanished ones are left out.
+
+        Raises ConnectionFailed where the server gives none of several: then it is the server that
+        is broken, and what it does not give now is no error of the messages.
+        """
+        faults: list[tuple[int, Answer | None, str]] = []
+        given = False
+        for uid, answer, fault in self._tried(uids, what, key):
+            given = given or answer is not None
+            faults.append((uid, answer, fault))
+            if given:
+                yield from faults
+                faults.clear()
+        if len(faults) >= _ALL_BROKEN:
+            raise ConnectionFailed(
+                f"The server gives none of {len(faults)} messages: {faults[0][2]}",
+                "Nothing was settled; the next import tries again.",
+            )
+        yield from faults
+
+    def _tried(
+        self, uids: Sequence[int], what: str, key: bytes
+    ) -> Iterator[tuple[int, Answer | None, str]]:
+        """Do so lazily.
 
         Where a batch fails, its halves are asked for, until the message to blame stands alone.
         """

@@ -456,6 +456,18 @@ def tagged_no(chunk: bytes) -> bytes:
     return last.split(b" ")[0] + b" NO [SERVERBUG] Internal error\r\n"
 
 
+@pytest.mark.parametrize("what", ["headers", "bodies"])
+def test_a_server_that_gives_no_message_at_all_settles_none(
+    mailbox: Mailbox, around: Surroundings, what: str
+) -> None:
+    for number in range(5):
+        mailbox.append(mail(number, "good"))
+    with through(mailbox, around, break_on(b" FETCH (", tagged_no)) as (_, importer):
+        items = items_of(importer.look(None, None))
+        with pytest.raises(ConnectionFailed, match="none of 5 messages"):
+            list(getattr(importer, what)(items))
+
+
 @pytest.mark.parametrize(
     "answer",
     [
