@@ -163,7 +163,7 @@ def open_ring(path: Path, *, may_create: bool) -> KeyRing:
     Raises ServiceError where it is missing for a store that is in use, readable by others, or
     unusable.
     """
-    if not path.exists():
+    if not _exists(path):
         if not may_create:
             raise WrongKey(
                 f"The key file {path} is missing.",
@@ -177,6 +177,16 @@ def open_ring(path: Path, *, may_create: bool) -> KeyRing:
     except (OSError, ValueError, UnicodeError) as error:
         raise ServiceError(
             f"The key file {path} cannot be read.", "Check its rights, or put a good copy back."
+        ) from error
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ServiceError(
+            f"The key file {path} cannot be reached: {error.strerror}.",
+            "Check the rights of its folder.",
         ) from error
 
 
