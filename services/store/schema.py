@@ -14,6 +14,7 @@ import models.account
 import models.codes
 import models.contacts
 import models.mail
+import models.schedule
 import models.work  # noqa: F401 - every table must be known to the metadata
 from models.base import Row
 from services.config import Config

@@ -348,6 +348,39 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_outbox_token"), ["token"], unique=False)
 
     op.create_table(
+        "schedule",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("every_minutes", sa.Integer(), nullable=True),
+        sa.Column("cron", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("zone", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("next_run_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("owed_since", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("failing_since", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("updated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("updated_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "(every_minutes IS NOT NULL AND cron = '') OR (every_minutes IS NULL AND cron <> '')",
+            name="ck_schedule_times",
+        ),
+        sa.CheckConstraint(
+            "every_minutes IS NULL OR every_minutes BETWEEN 1 AND 10080", name="ck_schedule_every"
+        ),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["email_account.id"],
+            name=op.f("fk_schedule_account_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedule")),
+        sa.UniqueConstraint("account_id", name=op.f("uq_schedule_account_id")),
+    )
+    with op.batch_alter_table("schedule", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_schedule_next_run_at"), ["next_run_at"], unique=False)
+
+    op.create_table(
         "secret",
         sa.Column("owner", sa.Uuid(), nullable=False),
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
