@@ -13,6 +13,7 @@ from models.mail import OutboxRow, OutboxState
 from models.work import ImportRunRow, RunState
 from services.expiry import expiry_warning
 from services.protocols import PROTOCOLS
+from services.schedule_state import Alarm, Standing, standings
 
 WAITING = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.UNCERTAIN)
 """States of outgoing mail that still needs its account."""
@@ -36,14 +37,25 @@ class AccountLine:
     """When its secret ends, where that is known."""
     warning: str
     """What will soon need somebody, such as a secret that expires."""
+    next_run: datetime | None
+    """When its schedule imports next, None where it has none or it is off."""
+    alarm: Alarm | None
+    """Why somebody should look at its schedule."""
 
 
-def lines(session: Session, text: str, today: date) -> Sequence[AccountLine]:
-    """Return the accounts whose name or description contains the text, by name."""
+def lines(session: Session, text: str, now: datetime) -> Sequence[AccountLine]:
+    """Return the accounts whose name or description contains the text, by name.
+
+    `now` is in the zone whose days count for secrets that end.
+    """
     rows = session.exec(select(EmailAccountRow).order_by(col(EmailAccountRow.name_key)))
     wanted = [r for r in rows if name_key(text) in name_key(f"{r.name} {r.description}")]
     runs, due = _last_runs(session), waiting(session)
-    return [_line(row, runs.get(row.id), due.get(row.id, 0), today) for row in wanted]
+    plans, today = standings(session, now), now.date()
+    return [
+        _line(row, runs.get(row.id), due.get(row.id, 0), today, plans.get(row.id, Standing()))
+        for row in wanted
+    ]
 
 
 def waiting(session: Session) -> dict[uuid.UUID | None, int]:
@@ -62,7 +74,9 @@ def _last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
     return {run.account_id: run for run in session.exec(statement)}
 
 
-def _line(row: EmailAccountRow, run: ImportRunRow | None, due: int, today: date) -> AccountLine:
+def _line(
+    row: EmailAccountRow, run: ImportRunRow | None, due: int, today: date, plan: Standing
+) -> AccountLine:
     protocol = PROTOCOLS[row.protocol]
     expires = protocol.settings.model_validate(row.settings).expires()
     last, at, ok = _last(run)
@@ -78,6 +92,8 @@ def _line(row: EmailAccountRow, run: ImportRunRow | None, due: int, today: date)
         last_ok=ok,
         expires=expires,
         warning=expiry_warning(expires, today),
+        next_run=plan.next_run,
+        alarm=plan.alarm,
     )
 
 

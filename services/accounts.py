@@ -60,7 +60,7 @@ class AccountService:
     def list(self, text: str = "") -> Sequence[AccountLine]:
         """Return the accounts whose name or description contains the text, by name."""
         with self._store.read() as session:
-            return account_list.lines(session, text, self._now().astimezone().date())
+            return account_list.lines(session, text, self._now().astimezone())
 
     def get(self, which: uuid.UUID | str) -> Account:
         """Return an account by its id, or by its name regardless of case. Raises NotFound."""
@@ -146,7 +146,8 @@ class AccountService:
                 select(func.count()).select_from(MailRow).where(MailRow.account_id == row.id)
             ).one()
         stays = f" {count(kept, 'message')} from it stay{'s' if kept == 1 else ''}." if kept else ""
-        return f"Delete {row.name} with its secrets, its forward list and its import state?{stays}"
+        goes = "its secrets, its schedule, its forward list and its import state"
+        return f"Delete {row.name} with {goes}?{stays}"
 
     def delete(self, which: uuid.UUID | str) -> None:
         """Delete an account; its mail stays and keeps its name. Raises NotFound, InUse."""

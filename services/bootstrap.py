@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from services.account_text import AccountText
     from services.importing.run import ImportService
     from services.mail import MailService
+    from services.schedules import ScheduleService
     from services.sending.outbox import Outbox
+    from services.worker.sweep import Sweep
 
 
 def utc_now() -> datetime:
@@ -96,6 +98,20 @@ class Services:
             self.holder,
             self.now,
         )
+
+    @cached_property
+    def schedules(self) -> "ScheduleService":
+        """Scheduled Tasks."""
+        from services.schedules import ScheduleService
+
+        return ScheduleService(self.store, self.actor, self.now)
+
+    @cached_property
+    def sweep(self) -> "Sweep":
+        """What a worker takes up of the schedules."""
+        from services.worker.sweep import Sweep
+
+        return Sweep(self.store, self.importing, self.now)
 
     @cached_property
     def mail(self) -> "MailService":

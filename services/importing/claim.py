@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from models.account import Account, EmailAccountRow
 from models.work import ImportRunRow, RunState
 from services.errors import Fenced, ServiceError
 from services.importing.result import Counts
+from services.schedule_state import note_end
 from services.store.engine import Store
 
 LEASE = timedelta(seconds=90)
@@ -110,10 +111,7 @@ class Claims:
             return
         if row.lease_until > self._now():
             raise _already_running(account.name, f"{row.started_by} ({row.trigger})")
-        row.claim, row.state, row.finished_at = row.claim + 1, RunState.FAILED, self._now()
-        row.message = "Its program ended in the middle. What it had imported is kept."
-        session.add(row)
-        session.flush()
+        _end_for_dead(session, row, self._now())
 
     @contextmanager
     def renewed(self, claim: Claim) -> Iterator[None]:
@@ -148,8 +146,34 @@ class Claims:
         ended = {"state": state, "message": message, "finished_at": self._now()}
         with self._store.write() as session:
             claim.pass_fence(session, **ended, **asdict(counts))
+            note_end(session, claim.account_id, state, self._now())
             if also is not None:
                 also(session)
+
+    def withdraw(self, claim: Claim) -> None:
+        """Forget a run that never reached its mailbox. Raises Fenced."""
+        with self._store.write() as session:
+            claim.pass_fence(session, state=RunState.CANCELLED)
+            session.exec(delete(ImportRunRow).where(col(ImportRunRow.id) == claim.run_id))
+
+
+def end_expired(session: Session, now: datetime) -> list[uuid.UUID]:
+    """End every run whose program has died, and return their accounts."""
+    rows = session.exec(
+        select(ImportRunRow).where(
+            ImportRunRow.state == RunState.RUNNING, ImportRunRow.lease_until <= now
+        )
+    ).all()
+    for row in rows:
+        _end_for_dead(session, row, now)
+    return [row.account_id for row in rows if row.account_id is not None]
+
+
+def _end_for_dead(session: Session, row: ImportRunRow, now: datetime) -> None:
+    row.claim, row.state, row.finished_at = row.claim + 1, RunState.FAILED, now
+    row.message = "Its program ended in the middle. What it had imported is kept."
+    session.add(row)
+    session.flush()
 
 
 def _already_running(name: str, who: str) -> AlreadyRunning:

@@ -11,7 +11,7 @@ from models.work import RunState
 from services.accounts import AccountService
 from services.actor import Actor
 from services.config import Config
-from services.connections import Connections
+from services.connections import Connections, MailboxBusy
 from services.errors import Cancelled, Fenced, ServiceError
 from services.importing import ledger
 from services.importing.claim import Claim, Claims
@@ -55,12 +55,14 @@ class ImportService:
         surroundings: Surroundings,
         rehearse: bool = False,
         reconcile: bool = False,
+        if_free: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> RunResult:
         """Import an account now and return what became of every message.
 
         `trigger` is ``command``, ``console`` or ``schedule``. A rehearsal changes nothing;
-        `reconcile` compares the whole mailbox with the ledger, as happens once a day anyway.
+        `reconcile` compares the whole mailbox with the ledger, as happens once a day anyway;
+        `if_free` waits for no connection, and leaves no run behind where none is free.
         Raises NotFound; ServiceError where the account does not import or the mailbox cannot be
         read (what was imported until then is kept); AlreadyRunning; Cancelled.
         """
@@ -68,12 +70,13 @@ class ImportService:
         task = _Task(
             self._store,
             self._claims,
-            lambda: self.mailbox(account, surroundings),
+            lambda: self.mailbox(account, surroundings, 0 if if_free else WAIT_SECONDS),
             account,
             surroundings,
             progress or (lambda _progress: None),
             self._now,
             reconcile,
+            if_free,
         )
         if rehearse:
             return task.rehearse()
@@ -92,7 +95,9 @@ class ImportService:
         return account
 
     @contextmanager
-    def mailbox(self, account: Account, surroundings: Surroundings) -> Iterator[Importer]:
+    def mailbox(
+        self, account: Account, surroundings: Surroundings, wait: float
+    ) -> Iterator[Importer]:
         """Hold a connection slot and the account's open mailbox.
 
         Raises MailboxBusy, ConnectionFailed, LoginRefused, Cancelled.
@@ -108,7 +113,7 @@ class ImportService:
             ceiling=protocol.connection_ceiling,
             cancel=surroundings.cancel,
             say=surroundings.say,
-            wait=WAIT_SECONDS,
+            wait=wait,
         ) as more_slots:
             importer = protocol.importer(settings, replace(surroundings, more_slots=more_slots))
             try:
@@ -129,6 +134,7 @@ class _Task:
     tell: Callable[[Progress], None]
     now: Callable[[], datetime]
     reconcile: bool
+    if_free: bool
     recorder: LedgerRecorder | None = None
 
     def __post_init__(self) -> None:
@@ -176,6 +182,9 @@ class _Task:
         except Cancelled:
             self.claims.finish(claim, RunState.CANCELLED, self.committed, "Cancelled.")
             raise
+        except MailboxBusy as error:
+            self._give_way(claim, error)
+            raise
         except ServiceError as error:
             self.claims.finish(claim, RunState.FAILED, self.committed, error.message)
             raise
@@ -183,6 +192,12 @@ class _Task:
             words = "The program stopped in the middle. What it had imported is kept."
             self.claims.finish(claim, RunState.FAILED, self.committed, words)
             raise
+
+    def _give_way(self, claim: Claim, error: MailboxBusy) -> None:
+        if self.if_free:
+            self.claims.withdraw(claim)
+        else:
+            self.claims.finish(claim, RunState.FAILED, self.committed, error.message)
 
     @property
     def committed(self) -> Counts:

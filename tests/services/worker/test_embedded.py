@@ -14,8 +14,8 @@ from models.work import WorkerRow
 from services.bootstrap import Services
 from services.cancel import Cancel
 from services.errors import ServiceError
-from services.sending.deliver import Tally
 from services.worker import embedded, heart
+from services.worker.embedded import Work
 from tests.servers.process import wait_until
 from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
@@ -42,7 +42,7 @@ def running(services: Services, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(embedded, "TICK_SECONDS", 0.05)
     stop, threads, tallies = Cancel(), [], []
 
-    def start(**options: Any) -> tuple[Cancel, list[Tally], threading.Thread]:
+    def start(**options: Any) -> tuple[Cancel, list[Work], threading.Thread]:
         thread = threading.Thread(
             target=lambda: tallies.append(embedded.run(services, stop, **options))
         )
@@ -68,7 +68,7 @@ def workers(services: Services) -> list[WorkerRow]:
 
 def test_once_does_what_is_due_and_ends(services: Services, server: SmtpServer) -> None:
     queue(services)
-    assert embedded.run(services, Cancel(), once=True) == Tally(sent=1)
+    assert embedded.run(services, Cancel(), once=True) == Work(sent=1)
     assert len(server.mails) == 1
     # A timer that starts it every minute counts as a worker in between.
     assert services.outbox.workers_alive() == 1
@@ -83,7 +83,7 @@ def test_sends_what_comes_in_while_it_runs(
         wait_until(lambda count=count: len(server.mails) == count, "not sent")
     stop.cancel()
     thread.join(10)
-    assert tallies == [Tally(sent=2)]
+    assert tallies == [Work(sent=2)]
 
 
 def test_is_seen_while_it_runs_and_signs_off(services: Services, running: Any) -> None:
@@ -118,7 +118,7 @@ def test_a_stop_lets_the_message_in_hand_finish(
     wait_until(lambda: "DATA" in server.commands, "no DATA")
     stop.cancel()
     thread.join(10)
-    assert tallies == [Tally(sent=1)]
+    assert tallies == [Work(sent=1)]
     states = [services.outbox.get(which).state for which in ids]
     assert states == [OutboxState.SENT, OutboxState.QUEUED]
 
@@ -134,7 +134,7 @@ def test_a_stop_waits_no_longer_than_its_grace_and_hands_back(
     stop.cancel()
     thread.join(10)
     assert time.monotonic() - started < 5
-    assert tallies == [Tally()]
+    assert tallies == [Work()]
     assert services.outbox.get(which).state is OutboxState.QUEUED
 
 
@@ -145,7 +145,7 @@ def test_a_store_that_is_away_for_a_moment_is_said_and_waited_for(
     away = [ServiceError("The store does not answer.")] * 3
     run_due = services.outbox.run_due
 
-    def flaky(*args: Any, **options: Any) -> Tally:
+    def flaky(*args: Any, **options: Any) -> Work:
         if away:
             raise away.pop()
         return run_due(*args, **options)
@@ -160,7 +160,7 @@ def test_a_store_that_is_away_for_a_moment_is_said_and_waited_for(
 def test_once_reports_a_store_that_is_away(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_args: Any, **_options: Any) -> Tally:
+    def away(*_args: Any, **_options: Any) -> Work:
         raise ServiceError("The store does not answer.")
 
     monkeypatch.setattr(services.outbox, "run_due", away)

@@ -1,0 +1,106 @@
+"""Scheduled imports beside the outbox: a thread each, so that none delays anything else."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from services.cancel import Cancel
+from services.errors import Cancelled, Fenced, ServiceError
+from services.protocols.base import Surroundings
+from services.worker.sweep import Due
+
+if TYPE_CHECKING:
+    from services.bootstrap import Services
+
+TICK_SECONDS = 1.0
+"""Between two looks at what is due."""
+AT_ONCE = 4
+"""Imports that one worker does side by side."""
+LEAVE_SECONDS = 10.0
+"""How long a stop waits for imports, whose connections are closed, to hand back."""
+
+
+@dataclass
+class Imported:
+    """How many imports ended how."""
+
+    done: int = 0
+    failed: int = 0
+
+
+class Imports:
+    """Imports what is due in threads of its own until the block ends or a stop is asked for.
+
+    A stop does not wait for an import: it closes the connection, keeps what is committed, and the
+    next worker goes on from there.
+    """
+
+    def __init__(
+        self, services: "Services", stop: Cancel, say: Callable[[str], None], *, once: bool
+    ) -> None:
+        """With `once` the thread ends as soon as nothing is due or under way any more."""
+        self.tally = Imported()
+        self._services, self._stop, self._say, self._once = services, stop, say, once
+        self._cancel = Cancel()
+        self._changed = threading.Condition()
+        self._running: set[threading.Thread] = set()
+        self._thread = threading.Thread(target=self._loop, name="imports", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._cancel.cancel()
+        with self._changed:
+            self._changed.notify_all()
+        self._thread.join(LEAVE_SECONDS)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running, LEAVE_SECONDS)
+
+    def wait(self) -> None:
+        """Wait for the end of all with `once`. Raises Cancelled where a stop was asked for."""
+        while self._thread.is_alive():
+            self._thread.join(0.1)
+            self._stop.check()
+
+    def _loop(self) -> None:
+        with self._stop.closing(self._cancel.cancel):
+            while not self._cancel.requested:
+                self._start_due()
+                with self._changed:
+                    if self._once and not self._running:
+                        return
+                    self._changed.wait(TICK_SECONDS)
+
+    def _start_due(self) -> None:
+        try:
+            for due in self._services.sweep.claim(AT_ONCE - len(self._running)):
+                thread = threading.Thread(target=self._import, args=(due,), daemon=True)
+                with self._changed:
+                    self._running.add(thread)
+                thread.start()
+        except ServiceError as error:
+            self._say(str(error))  # the store is away for a moment
+
+    def _import(self, due: Due) -> None:
+        around = Surroundings(self._services.config, self._cancel, lambda _text: None)
+        ok: bool | None = False
+        try:
+            result = self._services.sweep.run(due, around)
+            ok = None if result is None else result.ok
+        except (Cancelled, Fenced):
+            ok = None
+        except ServiceError as error:
+            self._say(f"{due.account}: {error}")
+        except Exception as error:  # noqa: BLE001 - a bug met in one account stops no other one
+            self._say(f"{due.account}: tourmail met a fault of its own ({type(error).__name__}).")
+        self._end(threading.current_thread(), ok)
+
+    def _end(self, thread: threading.Thread, ok: bool | None) -> None:
+        with self._changed:
+            self._running.discard(thread)
+            self.tally.done += ok is True
+            self.tally.failed += ok is False
+            self._changed.notify_all()

@@ -1,0 +1,128 @@
+"""What a worker takes up of the schedules: the claim, and what to do where it came to nothing.
+
+The claim and the next time are one transaction, so that two workers never take up one due time;
+the import itself is fenced by its run (`services.importing.claim`).
+"""
+
+import random
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import col, or_, select, update
+
+from models.account import EmailAccountRow
+from models.schedule import ScheduleRow
+from models.work import ImportRunRow, RunState
+from services.connections import MailboxBusy
+from services.errors import Cancelled, NotFound
+from services.importing.claim import AlreadyRunning, end_expired
+from services.importing.result import RunResult
+from services.importing.run import ImportService
+from services.protocols.base import Surroundings
+from services.schedule_state import importing_now
+from services.schedules import times_of
+from services.store.engine import Store
+from services.worker.due import next_run
+
+AGAIN_SECONDS = (5.0, 15.0)
+"""After how long a mailbox without a free connection is tried again, spread by chance."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """An import that is taken up."""
+
+    account_id: uuid.UUID
+    account: str
+
+
+class Sweep:
+    """Takes up what is due, and imports it."""
+
+    def __init__(self, store: Store, importing: ImportService, now: Callable[[], datetime]) -> None:
+        """Take the store and what imports."""
+        self._store, self._importing, self._now = store, importing, now
+
+    def claim(self, most: int) -> Sequence[Due]:
+        """Take up at most so many due imports, longest due first.
+
+        Runs whose program has died are ended, and due at once.
+        """
+        if most < 1 or not self._anything():
+            return []
+        now = self._now()
+        with self._store.write() as session:
+            died = end_expired(session, now)
+            busy = importing_now(session, now)
+            found = []
+            for row, account in session.exec(_due(now, died, most)):
+                if row.account_id not in busy:
+                    found.append(Due(row.account_id, account))
+                    row.owed_since = row.owed_since or row.next_run_at
+                row.next_run_at = next_run(times_of(row), now, row.next_run_at)
+                session.add(row)
+            return found
+
+    def _anything(self) -> bool:
+        """Look without a lock first: nothing is due most of the time."""
+        now = self._now()
+        expired = (
+            select(ImportRunRow.id)
+            .where(ImportRunRow.state == RunState.RUNNING, ImportRunRow.lease_until <= now)
+            .limit(1)
+        )
+        with self._store.read() as session:
+            return (
+                session.exec(_due(now, (), 1)).first() is not None
+                or session.exec(expired).first() is not None
+            )
+
+    def run(self, due: Due, surroundings: Surroundings) -> RunResult | None:
+        """Import what was taken up; None where it came to nothing.
+
+        A busy mailbox is tried again soon. Raises Cancelled after handing the import back, and
+        ServiceError where it failed, which its run has recorded.
+        """
+        try:
+            return self._importing.run(
+                due.account, trigger="schedule", surroundings=surroundings, if_free=True
+            )
+        except Cancelled:
+            self._set_next(due, self._now())
+            raise
+        except MailboxBusy:
+            pause = random.uniform(*AGAIN_SECONDS)  # noqa: S311 - jitter, not a secret
+            self._set_next(due, self._now() + timedelta(seconds=pause))
+        except (AlreadyRunning, NotFound):
+            pass  # somebody else does it, or the account is gone
+        return None
+
+    def _set_next(self, due: Due, moment: datetime) -> None:
+        """Move the next run forward, unless the schedule was turned off meanwhile."""
+        with self._store.write() as session:
+            session.execute(
+                update(ScheduleRow)
+                .where(
+                    col(ScheduleRow.account_id) == due.account_id,
+                    col(ScheduleRow.next_run_at) > moment,
+                )
+                .values(next_run_at=moment)
+            )
+
+
+def _due(now: datetime, died: Collection[uuid.UUID], most: int) -> Any:
+    return (
+        select(ScheduleRow, EmailAccountRow.name)
+        .join(EmailAccountRow, col(EmailAccountRow.id) == ScheduleRow.account_id)
+        .where(
+            ScheduleRow.enabled,
+            EmailAccountRow.import_enabled,
+            or_(col(ScheduleRow.next_run_at) <= now, col(ScheduleRow.account_id).in_(died)),
+        )
+        .order_by(col(ScheduleRow.next_run_at), col(ScheduleRow.id))
+        .limit(most)
+        .with_for_update(skip_locked=True, of=ScheduleRow)  # SQLite serialises writers by itself
+    )
