@@ -39,6 +39,7 @@ async def test_saving_an_empty_form_marks_every_mandatory_field_and_goes_to_the_
         ("i", "settings.port", "0", "At least 1."),
         ("i", "settings.port", "65536", "At most 65535."),
         ("i", "settings.port", "1-2", "Enter a whole number."),
+        ("i", "settings.timeout", "1.5", "Enter a whole number."),
         ("i", "settings.timeout", "61", "At most 60."),
         ("s", "email.default_email", "nobody", "not an email address"),
         ("s", "email.default_email", "a@b@example.com", "not an email address"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.bootstrap import Services
-from tests.stores import imap_raw, save
+from tests.stores import imap_raw, save, smtp_raw
 from tests.tui.driver import EMAIL_ACCOUNT, Driver, console
 
 INSERT = (*EMAIL_ACCOUNT, "n")
@@ -43,6 +43,22 @@ async def test_shared_fields_are_carried_but_neither_port_nor_security(folder: P
         password = driver.editor("settings.password")
         assert password.value.get_secret_value() == "secret"
         assert password.repeat.get_secret_value() == "secre", "the repeat still has to prove it"
+
+
+async def test_a_saved_account_brings_its_shared_fields_to_another_protocol(
+    folder: Path, services: Services
+) -> None:
+    save(services, smtp_raw(user="res@example.com", password="secret", port=2525))
+    async with console(folder, *EMAIL_ACCOUNT, "enter") as driver:
+        await driver.walk_to_protocol()
+        await driver.press("i")
+        assert driver.editor("settings.server").value == "mail.example.com"
+        assert driver.editor("settings.user").value == "res@example.com"
+        assert driver.editor("settings.port").value == "587"
+        assert driver.editor("settings.password").value.get_secret_value() == ""
+        await driver.press("s")
+        assert driver.editor("settings.port").value == "2525"
+        assert driver.editor("settings.password").stored
 
 
 async def test_coming_back_restores_what_was_typed_there(folder: Path) -> None:

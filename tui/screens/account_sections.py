@@ -41,6 +41,8 @@ class Configuration(Vertical):
         self._forms: dict[str, SettingsForm] = {first.key: _form(first)}
         self._shown = first.key
         self._arrived: dict[str, Any] = {}
+        self._seen: set[str] = set()
+        """The protocols that were shown since an account was loaded."""
 
     def compose(self) -> Any:
         """Show the first one."""
@@ -60,6 +62,7 @@ class Configuration(Vertical):
         """Show what is stored; what was typed under other protocols is forgotten."""
         for form in self._forms.values():
             form.load({})
+        self._seen.clear()
         self._show(protocol)
         if account is not None:
             self.form.load(account.settings, account.stored_secrets)
@@ -67,7 +70,7 @@ class Configuration(Vertical):
 
     def switch(self, protocol: MailProtocol) -> None:
         """Show another protocol's form with what both share and what was typed there before."""
-        old, known = self.form, protocol.key in self._forms
+        old, known = self.form, protocol.key in self._seen
         # A form seen before keeps its own; only what was typed since is brought along.
         before = self._arrived if known else {n: s.default for n, s in old.specs.items()}
         self._show(protocol)
@@ -86,6 +89,7 @@ class Configuration(Vertical):
             self._forms[protocol.key] = _form(protocol)
             self.mount(self._forms[protocol.key])
         self._shown = protocol.key
+        self._seen.add(protocol.key)
         for key, form in self._forms.items():
             form.display = key == protocol.key
 

@@ -142,7 +142,8 @@ class NumberEditor(Editor):
 def number_input(spec: FieldSpec) -> TextInput:
     """Return an input that is as wide as the field's largest number."""
     digits = len(str(spec.largest or 999_999))
-    box = TextInput(restrict=r"[-+0-9]*", max_length=digits + 4)
+    # A point is taken, and refused in words: without it 1.5 would become 15.
+    box = TextInput(restrict=r"[-+0-9.,]*", max_length=digits + 4)
     box.styles.width = digits + 2
     return box
 
