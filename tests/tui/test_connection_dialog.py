@@ -125,3 +125,25 @@ async def test_a_stored_secret_is_used_for_its_own_server(
     async with console(folder, *EMAIL_ACCOUNT, "enter", "f5", config=config) as driver:
         await climbed(driver)
         assert driver.sees("All is well.")
+
+
+async def test_f5_in_the_list_tests_the_account_under_the_cursor(
+    folder: Path, authority: Authority, mailbox: Mailbox, services: Services
+) -> None:
+    save(
+        services,
+        imap_raw(
+            server="localhost",
+            port=mailbox.tls_port,
+            user=mailbox.user,
+            password=mailbox.password,
+        ),
+    )
+    config = config_in(folder, ca_bundle=authority.bundle)
+    async with console(folder, *EMAIL_ACCOUNT, config=config) as driver:
+        await driver.press("f5")
+        await climbed(driver)
+        assert driver.sees("Test Connection: RESERVATIONS")
+        assert driver.sees("All is well.")
+        await driver.press("escape", "escape")
+        assert driver.crumbs[-1] == "Email Account"

@@ -57,11 +57,16 @@ class AccountForm(FormPage[Saved | None]):
     ]
 
     def __init__(
-        self, path: tuple[str, ...], argument: str = "", *, of: uuid.UUID | None = None
+        self,
+        path: tuple[str, ...],
+        argument: str = "",
+        *,
+        of: uuid.UUID | None = None,
+        test: bool = False,
     ) -> None:
-        """Take which account is edited, None for a new one."""
+        """Take which account is edited, None for a new one, and whether to test it at once."""
         super().__init__(path, argument)
-        self.of = of
+        self.of, self._test_at_once = of, test
         self.account: Account | None = None
         self.protocol = ChoiceEditor(PROTOCOL, [(p.key, p.title) for p in PROTOCOLS.values()])
         self.identity = SettingsForm(AccountIdentity, "identity")
@@ -135,6 +140,8 @@ class AccountForm(FormPage[Saved | None]):
         await self._load(services)
         self.query_one("#server").display = True
         self.begin(self._first())
+        if self._test_at_once:
+            self.action_test()
 
     async def _load(self, services: "Services") -> None:
         """Show the account as it is stored, or an empty form."""

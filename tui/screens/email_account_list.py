@@ -29,6 +29,7 @@ class Accounts(ListPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "run('import_now')", "Import"),
         Binding("R", "run('rehearse')", "Rehearse", key_display="R"),
+        Binding("f5,ctrl+t", "test", "Test"),
     ]
 
     def columns(self) -> Sequence[Column]:
@@ -79,6 +80,8 @@ class Accounts(ListPage):
         """Offer to import only where the account imports."""
         if action == "run" and self.is_mounted:
             return self.list.current is not None and self.list.current.imports
+        if action == "test" and self.is_mounted:
+            return self.list.current is not None
         return super().check_action(action, parameters)
 
     def action_run(self, name: str) -> None:
@@ -89,6 +92,13 @@ class Accounts(ListPage):
         row = self.list.current
         if row is not None:
             self.start(self._run(job(self, row.name)), group="run")
+
+    def action_test(self) -> None:
+        """Open the account under the cursor and test it, so that its fields are at hand."""
+        row = self.list.current
+        if row is not None:
+            form = AccountForm((*self.path, row.name), of=row.id, test=True)
+            self.start(self._visit(form), opens=True)
 
     async def _run(self, job: Coroutine[Any, Any, None]) -> None:
         await job
