@@ -189,9 +189,7 @@ class MailRow(Row, table=True):
     message_id: str = Col(default="", index=True)
     booking: str | None = Col(default=None, index=True)
     contact_id: int | None = Col(default=None, foreign_key="contact.id", ondelete="SET NULL")
-    queue_id: int | None = Col(
-        default=None, foreign_key="queue_destination.id", ondelete="SET NULL", index=True
-    )
+    queue_id: int | None = Col(default=None, foreign_key="queue_destination.id", index=True)
     answers_id: int | None = Col(default=None, foreign_key="outbox.id", ondelete="SET NULL")
     automatic: bool = False
     unverified: bool = False

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from pydantic import ValidationError
 from sqlmodel import Session, col, delete, select
 
 from models.account import (
@@ -24,14 +25,28 @@ from models.codes import ContactTypeRow, QueueDestinationRow
 from models.fields import address_key, name_key
 from models.mail import MailboxMarkRow
 from services.codes import row_id
-from services.errors import InvalidInput, NotFound
+from services.errors import InvalidInput, NotFound, ServiceError
 from services.protocols import protocol
 from services.protocols.base import MailProtocol
 from services.vault import Vault
 
 
 def load(session: Session, vault: Vault, row: EmailAccountRow) -> Account:
-    """Return a row as a detached account, without its secrets."""
+    """Return a row as a detached account, without its secrets.
+
+    Raises ServiceError where what is stored is against a rule that came later.
+    """
+    try:
+        return _detached(session, vault, row)
+    except ValidationError as error:
+        fields = ", ".join(str(detail["loc"][0]) for detail in error.errors())
+        raise ServiceError(
+            f"The stored account {row.name!r} has values that are no longer allowed: {fields}.",
+            "Delete it and add it anew, or go back to the tourmail that saved it.",
+        ) from None
+
+
+def _detached(session: Session, vault: Vault, row: EmailAccountRow) -> Account:
     chosen = protocol(row.protocol)
     return Account(
         id=row.id,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from models.account import EmailAccountRow
 from models.mail import LedgerRow, MailboxMarkRow, OutboxRow
 from models.work import ImportRunRow
 from services.accounts import TYPE_AGAIN
@@ -456,3 +457,13 @@ def test_a_name_that_grows_when_composed_is_refused_at_its_field(services: Servi
     with pytest.raises(InvalidInput) as refused:
         save(services, imap_raw("\u0958" * 30))
     assert refused.value.errors == {"identity.name": "At most 30 characters."}
+
+
+def test_a_stored_value_that_a_later_rule_forbids_is_told_in_words(services: Services) -> None:
+    saved = save(services, imap_raw())
+    with services.store.write() as session:
+        row = session.get_one(EmailAccountRow, saved.id)
+        row.description = "rang\x07"
+        session.add(row)
+    with pytest.raises(ServiceError, match="no longer allowed: description"):
+        services.accounts.get("RESERVATIONS")

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
-from models.codes import CODE_TABLES
+from models.codes import CODE_TABLES, QueueDestinationRow
 from models.fields import References
+from models.mail import MailRow
 from services.bootstrap import Services
 from services.codes import Choice
 from services.errors import InUse, InvalidInput, NotFound, Stale
+from tests.stores import START
 
 NEW: dict[str, dict[str, Any]] = {
     "contact-type": {"code": "sa", "description": "Sales"},
@@ -102,3 +105,22 @@ def test_choices_show_key_and_meaning(services: Services) -> None:
 
 def test_the_list_is_filtered(services: Services) -> None:
     assert [r.key for r in services.codes.list("contact-type", "account")] == ["AC"]
+
+
+def test_a_queue_that_mail_waits_in_cannot_be_deleted(services: Services) -> None:
+    with services.store.write() as session:
+        queue = session.exec(select(QueueDestinationRow.id)).one()
+        session.add(
+            MailRow(
+                account_name="X",
+                outcome="error",
+                reason="unreadable",
+                why="",
+                size=1,
+                received_at=START,
+                created_at=START,
+                queue_id=queue,
+            )
+        )
+    with pytest.raises(InUse, match="1 message"):
+        services.codes.delete("queue", "Errors")

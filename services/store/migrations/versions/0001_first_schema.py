@@ -430,10 +430,7 @@ def upgrade() -> None:
             ["contact_id"], ["contact.id"], name=op.f("fk_mail_contact_id"), ondelete="SET NULL"
         ),
         sa.ForeignKeyConstraint(
-            ["queue_id"],
-            ["queue_destination.id"],
-            name=op.f("fk_mail_queue_id"),
-            ondelete="SET NULL",
+            ["queue_id"], ["queue_destination.id"], name=op.f("fk_mail_queue_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mail")),
     )
