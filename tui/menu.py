@@ -52,6 +52,7 @@ MENU = Entry(
                         ),
                     ),
                 ),
+                Entry("Scheduled Tasks", "tui.screens.schedules:Schedules"),
                 Entry(
                     "Security Setup",
                     MENU_PAGE,

@@ -9,7 +9,7 @@ from services.bootstrap import Services
 from tests.stores import imap_raw, save
 from tests.tui.driver import console
 
-TYPES, QUEUES, USERS = ("c", "c"), ("c", "q"), ("s", "enter", "u")
+TYPES, QUEUES, USERS = ("c", "c"), ("c", "q"), ("s", "s", "enter", "u")
 
 
 async def test_records_are_inserted_one_after_the_other(folder: Path, services: Services) -> None:

@@ -1,6 +1,7 @@
 """Home: the menu, and beside it how the accounts stand."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -16,6 +17,7 @@ from tui.screens.menu import MenuLines, MenuPage
 from tui.widgets.chrome import fit
 from tui.widgets.dialogs import Question
 from tui.widgets.glyphs import glyphs
+from tui.widgets.times import ahead, alarm_words
 
 if TYPE_CHECKING:
     from services.account_list import AccountLine
@@ -32,6 +34,8 @@ class Summary(Widget):
     """
 
     lines: reactive["Sequence[AccountLine] | None"] = reactive(None)
+    now = datetime.now(UTC)
+    """When the lines were fetched."""
     failure: reactive[str] = reactive("")
     """Why nothing is known."""
 
@@ -39,7 +43,7 @@ class Summary(Widget):
         """Draw what is known."""
         if self.failure:
             return Text.assemble(("The store is not open\n\n", "bold"), plain(self.failure))
-        return Text() if self.lines is None else summary(self.lines, self.size.width)
+        return Text() if self.lines is None else summary(self.lines, self.size.width, self.now)
 
 
 class Home(MenuPage):
@@ -66,6 +70,7 @@ class Home(MenuPage):
         self.state = f"{services.actor.login}@{services.actor.host}"
         lines = await self.ask(services.accounts.list)
         self.query_one(Summary).failure = ""
+        self.query_one(Summary).now = services.now()
         self.query_one(Summary).lines = lines
 
     def refuse(self, error: ServiceError) -> None:
@@ -96,24 +101,35 @@ class Home(MenuPage):
         """There is nothing before Home."""
 
 
-def summary(lines: Sequence["AccountLine"], width: int) -> Text:
+def summary(lines: Sequence["AccountLine"], width: int, now: datetime) -> Text:
     """Return the accounts with their state, one line each, and what they do together."""
     text = Text("Accounts\n", no_wrap=True)
     text.stylize("bold")
     for line in lines[:SHOWN]:
         mark, style = _mark(line)
         name, protocol = fit(plain(line.name), 14), fit(short(line.protocol_title), 10)
-        state = line.warning or line.last or ("sends for all" if line.is_system else "")
+        room = max(width - 30, 0)
         text.append(f"  {mark} ", style)
         text.append(f"{name} {protocol} ")
-        text.append(fit(plain(state), max(width - 30, 0)).rstrip() + "\n", "dim")
+        text.append(fit(plain(_state(line, now, room)), room).rstrip() + "\n", "dim")
     if len(lines) > SHOWN:
         text.append(f"    and {len(lines) - SHOWN:,} more\n", "dim")
     return text.append(_together(lines))
 
 
+def _state(line: "AccountLine", now: datetime, room: int) -> str:
+    """Return what matters most about an account, in the longest words that fit."""
+    if line.alarm:
+        words = alarm_words(line.alarm, now)
+        return words if len(words) <= room else words.removeprefix(f"{line.alarm.words} ")
+    coming = ahead(line.next_run, now)
+    last = f"{line.last}, next {coming}" if line.last and coming else ""
+    usual = coming or line.last or ("sends for all" if line.is_system else "")
+    return line.warning or (last if last and len(last) <= room else usual)
+
+
 def _mark(line: "AccountLine") -> tuple[str, str]:
-    if line.last_ok is False:
+    if line.last_ok is False or line.alarm:
         return glyphs().bad, "bold red"
     return (glyphs().bad, "yellow") if line.warning else (glyphs().good, "")
 

@@ -53,6 +53,10 @@ class RecordPage(FormPage[Saved | None]):
         """Save the record and return its key."""
         raise NotImplementedError
 
+    def offered(self, services: "Services") -> Choices:
+        """Return what the record's references may name; runs on a thread too."""
+        return fetch_choices(services, self.section)
+
     # ------------------------------------------------------------------ the form
 
     def body(self) -> Iterable[Widget]:
@@ -69,7 +73,7 @@ class RecordPage(FormPage[Saved | None]):
 
     async def _open(self) -> None:
         services = await self.services()
-        self.choices = await self.ask(lambda: fetch_choices(services, self.section))
+        self.choices = await self.ask(lambda: self.offered(services))
         form = SettingsForm(self.section, choices=self.choices)
         if not self.new:
             form.load(await self.ask(lambda: self.stored(services)))

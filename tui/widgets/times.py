@@ -1,10 +1,31 @@
 """Moments as lists and pages show them."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from services.text import clock
+
+if TYPE_CHECKING:
+    from services.schedule_state import Alarm
 
 
 def short_clock(moment: datetime | None, now: datetime) -> str:
     """Return a moment in the admin's zone, at most 12 cells wide; of today only the time."""
     return clock(moment, now.astimezone()).removeprefix("today ")
+
+
+def ahead(moment: datetime | None, now: datetime) -> str:
+    """Return how soon a moment comes: ``now``, ``in 4 min``; of later ones the clock."""
+    if moment is None:
+        return ""
+    minutes = round((moment - now).total_seconds() / 60)
+    if minutes < 1:
+        return "now"
+    return f"in {minutes} min" if minutes < 60 else short_clock(moment, now)
+
+
+def alarm_words(alarm: "Alarm | None", now: datetime) -> str:
+    """Return why somebody should look at a schedule: ``failing since 09:12``."""
+    if alarm is None:
+        return ""
+    return f"{alarm.words} since {short_clock(alarm.since, now)}" if alarm.since else alarm.words
