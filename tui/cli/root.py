@@ -16,7 +16,8 @@ COMMANDS = {
     "send": ("send", "Send a message through the System Email Account."),
     "outbox": ("outbox", "Outgoing mail: what waits, what went out, what failed."),
     "mail": ("mail", "Mail that came in, and what became of it."),
-    "worker": ("worker", "Do the work: send what is due."),
+    "schedule": ("schedule", "Scheduled tasks: when accounts are imported."),
+    "worker": ("worker", "Do the work: send and import what is due."),
     "db": ("db", "The store: upgrade it, check it."),
     "demo": ("demo", "A sandbox: real mail servers on loopback, with sample data."),
 }

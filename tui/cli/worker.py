@@ -21,7 +21,7 @@ def app(_name: str) -> typer.Typer:
 
 
 def work(once: Once = False, json: Json = False) -> None:
-    """Send what is due, until SIGTERM or Ctrl+C; the message in hand is finished or handed back."""
+    """Send and import what is due, until SIGTERM or Ctrl+C, which finish or hand back."""
     from services.worker.embedded import run
     from tui.cli.interrupts import cancelling
 
@@ -32,6 +32,7 @@ def work(once: Once = False, json: Json = False) -> None:
     if json:
         write_json(asdict(tally))
     else:
-        say(", ".join(f"{number} {state}" for state, number in asdict(tally).items()) + ".")
+        words = (f"{number} {state.replace('_', ' ')}" for state, number in asdict(tally).items())
+        say(", ".join(words) + ".")
     if stop.requested and stop.number == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
