@@ -91,10 +91,17 @@ def _line(
         last_at=at,
         last_ok=ok,
         expires=expires,
-        warning=expiry_warning(expires, today),
+        warning=expiry_warning(expires, today) or _failure(run),
         next_run=plan.next_run,
         alarm=plan.alarm,
     )
+
+
+def _failure(run: ImportRunRow | None) -> str:
+    """Return a clause on why the last import failed, "" where it did not."""
+    if run is None or run.state != RunState.FAILED:
+        return ""
+    return f"its last import failed: {run.message}"
 
 
 def _last(run: ImportRunRow | None) -> tuple[str, datetime | None, bool | None]:

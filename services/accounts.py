@@ -324,7 +324,8 @@ def questions(session: Session, row: EmailAccountRow | None, draft: AccountDraft
     other = _other_system(session, row) if draft.identity.is_system else None
     if other:
         number = waiting(session).get(other.id, 0)
-        still = f" {count(number, 'message')} still wait there and go out through it."
+        wait = "waits there and goes" if number == 1 else "wait there and go"
+        still = f" {count(number, 'message')} still {wait} out through it."
         found["hand-over"] = (
             f"{other.name} is the System Email Account. Hand over to {draft.identity.name}?"
             f"{still if number else ''}"
@@ -382,6 +383,7 @@ def _refuse_deletion(session: Session, row: EmailAccountRow) -> None:
     number = waiting(session).get(row.id, 0)
     if number:
         raise InUse(
-            f"{count(number, 'message')} in the Outbox still belong to {row.name}.",
+            f"{count(number, 'message')} in the Outbox still "
+            f"{'belongs' if number == 1 else 'belong'} to {row.name}.",
             "Wait until they are sent, or cancel them.",
         )

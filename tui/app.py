@@ -188,6 +188,12 @@ class Console(LastDoor):
             await self.pop_screen()
         return True
 
+    def action_help_quit(self) -> None:
+        """Say how to leave to somebody who pressed Ctrl+C, which copies."""
+        say = getattr(self.screen, "say", None)  # Textual's own screens have none
+        if say is not None:
+            say("help", "Ctrl+Q quits.")
+
     def action_command_palette(self) -> None:
         """Open the palette, from a page only."""
         from textual.command import CommandPalette

@@ -87,7 +87,10 @@ class Claims:
                 session.flush()
                 return Claim(row.id or 0, row.claim, account.id, account.version)
         except IntegrityError as error:  # on PostgreSQL two may come here at once
-            raise _already_running(account.name, "another program") from error
+            raise AlreadyRunning(
+                f"{account.name} is being imported already, by another program.",
+                "Wait until that import has ended.",
+            ) from error
 
     def _row(self, account: Account, trigger: str) -> ImportRunRow:
         now = self._now()
@@ -110,7 +113,11 @@ class Claims:
         if row is None:
             return
         if row.lease_until > self._now():
-            raise _already_running(account.name, f"{row.started_by} ({row.trigger})")
+            free = f"{row.lease_until.astimezone():%H:%M:%S}"
+            raise AlreadyRunning(
+                f"{account.name} is being imported already, by {row.started_by} ({row.trigger}).",
+                f"Wait until that import has ended; if its program was killed, until {free}.",
+            )
         _end_for_dead(session, row, self._now())
 
     @contextmanager
@@ -174,9 +181,3 @@ def _end_for_dead(session: Session, row: ImportRunRow, now: datetime) -> None:
     row.message = "Its program ended in the middle. What it had imported is kept."
     session.add(row)
     session.flush()
-
-
-def _already_running(name: str, who: str) -> AlreadyRunning:
-    return AlreadyRunning(
-        f"{name} is being imported already, by {who}.", "Wait until that import has ended."
-    )

@@ -86,7 +86,10 @@ class ImportService:
 
     def _importing(self, name: str) -> Account:
         account = self._accounts.get(name)
-        if account.importing is None or not account.importing.enabled:
+        if account.importing is None:
+            title = PROTOCOLS[account.protocol].title
+            raise ServiceError(f"{account.name} does not import: {title} only sends.")
+        if not account.importing.enabled:
             raise ServiceError(
                 f"{account.name} does not import.",
                 "Tick Import on the account's Import tab.",

@@ -267,6 +267,14 @@ class Session:
         with self.talking():
             self.wire.begin()
             answer = self.answer()
+        if answer.code < 0:
+            self.close()
+            raise ConnectionFailed(
+                f"{self._host} does not speak SMTP on port {self._settings.port}: "
+                f"{answer.words.removeprefix('-1 ')}",
+                "Check Port Number: it is another service's.",
+                "settings.port",
+            )
         self._expect(2, answer, "takes no connection now")
 
     def _answer(self, code: int, text: bytes) -> Answer:

@@ -256,7 +256,7 @@ def test_another_protocol_must_be_agreed_to(services: Services) -> None:
 def test_the_system_account_is_handed_over_in_one_go(services: Services) -> None:
     first = save(services, smtp_raw("FIRST"))
     waiting_message(services, first.id)
-    with pytest.raises(NeedsConsent, match="1 message still wait") as caught:
+    with pytest.raises(NeedsConsent, match="1 message still waits there") as caught:
         save(services, smtp_raw("SECOND"))
     assert [a.name for a in services.accounts.list() if a.is_system] == ["FIRST"]
     save(services, smtp_raw("SECOND"), consent=[caught.value.consent])

@@ -72,7 +72,11 @@ class RunHistory(RowsPage):
 
     def on_record_list_moved(self, event: RecordList.Moved) -> None:
         """Say why one failed, or who started it."""
-        row = event.row
+        self.describe(self.focused)
+
+    def describe(self, widget: Widget | None) -> None:
+        """Say it of the import under the cursor, whatever has the focus."""
+        row = self.list.current
         self.query_one(MessageLine).show(Notice("help", _words(row) if row else ""))
 
     def open_row(self, row: RunLine) -> None:

@@ -57,10 +57,10 @@ class Schedules(ListPage):
         """Return when each account is imported, and how that went."""
         return [
             Column("Account", 0, lambda row: row.account, sort=lambda row: row.account.casefold()),
-            Column("Every", 14, lambda row: row.form.words),
+            Column("Every", 11, lambda row: row.form.words),
             Column("On", 2, lambda row: glyphs().yes if row.enabled else ""),
             Column("Next run", 12, lambda row: ahead(row.next_run, self._now), sort=_next),
-            Column("Last", 13, self._last),
+            Column("Last", 12, self._last),
             Column("Alarm", 19, self._alarm, sort=lambda row: row.alarm is None),
         ]
 

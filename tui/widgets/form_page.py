@@ -69,6 +69,7 @@ class FormPage(Page[ScreenResultType]):
     def on_settings_form_changed(self, event: SettingsForm.Changed) -> None:
         """Show that something was typed, and what is now said of the field."""
         self.show_state()
+        self.refresh_bindings()  # a suggestion may have come or gone
         if event.form.dirty:
             self._describe_now()
         else:  # loading posts changes too, and must not end what was just said

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import var
@@ -57,6 +58,13 @@ class TextInput(Input):
             id=id,
         )
         self.cursor_blink = False
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Take what was copied with spaces around it; in a secret they may be meant."""
+        event.prevent_default()
+        pasted = event.text if self.password else event.text.strip()
+        super()._on_paste(events.Paste(pasted))
+        event.stop()
 
     @property
     def _value(self) -> Text:
