@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -66,7 +67,7 @@ class Imports:
             self._stop.check()
 
     def _loop(self) -> None:
-        with self._stop.closing(self._cancel.cancel):
+        with suppress(Cancelled), self._stop.closing(self._cancel.cancel):
             while not self._cancel.requested:
                 self._start_due()
                 with self._changed:
@@ -83,6 +84,8 @@ class Imports:
                 thread.start()
         except ServiceError as error:
             self._say(str(error))  # the store is away for a moment
+        except Exception as error:  # noqa: BLE001 - a bug met once ends no later import
+            self._say(f"Schedules: tourmail met a fault of its own ({type(error).__name__}).")
 
     def _import(self, due: Due) -> None:
         around = Surroundings(self._services.config, self._cancel, lambda _text: None)

@@ -115,6 +115,7 @@ async def test_run_now_imports_and_history_adds_up(
         assert driver.crumbs == (*HOME_TASKS, "RESERVATIONS", "History")
         assert driver.sees("Started By Result Mailbox Before Known New Skip Err Gone")
         assert driver.sees("console done 4 0 0 1 2 1 0")
+        assert driver.message.startswith("done, console of ")
         await driver.press("enter")
         assert driver.sees("4 messages in the mailbox = 0 before Import From + 0 known")
         await driver.press("escape", "escape")
