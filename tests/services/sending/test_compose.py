@@ -57,7 +57,8 @@ def people(data: bytes, header: str) -> list[tuple[str, str]]:
     """Not by policy.default: it puts a space between two encoded words of a display name."""
     raw = message_from_string(data.partition(b"\r\n\r\n")[0].decode()).get(header, "")
     unfolded = raw.replace("\r\n", "").replace("\n", "")
-    return [(str(make_header(decode_header(name))), at) for name, at in getaddresses([unfolded])]
+    found = getaddresses([unfolded]) if unfolded else []  # Python 3.11.2 makes one of nothing
+    return [(str(make_header(decode_header(name))), at) for name, at in found]
 
 
 def plain_lines(text: str) -> str:
