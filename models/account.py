@@ -154,7 +154,7 @@ class ProtocolSettings(Section):
     """Configuration: how to reach the service, one subclass for each protocol."""
 
     def mailbox(self) -> str:
-        """Return the key of the mailbox, by which connections are counted (SPEC: limits)."""
+        """Return the key of the mailbox, by which connections are counted."""
         raise NotImplementedError
 
     def endpoint(self) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """The rule that decided, as a stable word for filters and grouping; SPEC §4's table."""
+    """The rule that decided, as a stable word for filters and grouping (README: What becomes of a message)."""
 
     ALREADY_HERE = "already-here"
     TOO_LARGE = "too-large"

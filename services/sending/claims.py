@@ -1,4 +1,4 @@
-"""Claims on outgoing messages: leased, fenced, and each one statement (SPEC: Store, Worker).
+"""Claims on outgoing messages: leased, fenced, and each one statement.
 
 A claim's number is its fencing token. Whoever holds a newer one has taken the message over, and
 writes with an older one change nothing. A message whose lease ran out while it was being sent is

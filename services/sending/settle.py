@@ -1,4 +1,4 @@
-"""What an attempt to send comes to, recipient by recipient (pure; SPEC: Sending, Outbox)."""
+"""What an attempt to send comes to, recipient by recipient (pure)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
