@@ -77,7 +77,10 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """The rule that decided, as a stable word for filters and grouping (README: What becomes of a message)."""
+    """The rule that decided, as a stable word for filters and grouping.
+
+    The README's "What becomes of a message" has the rules.
+    """
 
     ALREADY_HERE = "already-here"
     TOO_LARGE = "too-large"
