@@ -121,7 +121,10 @@ class Deliverer:
     def _postpone(self, work: "_Round", error: ServiceError) -> None:
         work.around.say(str(error))
         with self._store.write() as session:
-            postpone.postpone(session, self._due(work), error, self._now(), self._random.random)
+            put_off, given_up = postpone.postpone(
+                session, self._due(work), error, self._now(), self._random.random
+            )
+        work.tally.add(Tally(queued=put_off, failed=given_up))
 
     def _due(self, work: "_Round") -> ColumnElement[bool]:
         due = claims.is_due(self._now(), work.only)

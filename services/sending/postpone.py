@@ -18,9 +18,13 @@ def postpone(
     error: ServiceError,
     now: datetime,
     jitter: Callable[[], float],
-) -> None:
-    """Count an attempt for each message that is `due`, and fail those tried for long enough."""
-    fail(
+) -> tuple[int, int]:
+    """Count an attempt for each message that is `due`, and fail those tried for long enough.
+
+    Returns how many were put off, and how many given up.
+    """
+    put_off = 0
+    given_up = fail(
         session,
         and_(due, col(OutboxRow.give_up_at) <= now),
         f"Given up after {GIVE_UP_AFTER.days} days: {error}",
@@ -29,12 +33,15 @@ def postpone(
     tried = select(OutboxRow.attempts).where(due).distinct()
     for attempts in sorted(session.exec(tried).all(), reverse=True):
         delay = retry_delay(attempts + 1, jitter(), error)
-        session.execute(
+        result = session.execute(
             update(OutboxRow)
             .where(due, col(OutboxRow.attempts) == attempts)
             .values(attempts=attempts + 1, next_attempt_at=now + delay, last_error=str(error))
+            .returning(col(OutboxRow.id))
             .execution_options(synchronize_session=False)
         )
+        put_off += len(result.all())
+    return put_off, given_up
 
 
 def wait_for_slot(session: Session, due: ColumnElement[bool], until: datetime, words: str) -> None:
@@ -47,11 +54,12 @@ def wait_for_slot(session: Session, due: ColumnElement[bool], until: datetime, w
     )
 
 
-def fail(session: Session, which: ColumnElement[bool], words: str) -> None:
-    """Give messages up for good; what became of single recipients before stays."""
+def fail(session: Session, which: ColumnElement[bool], words: str) -> int:
+    """Give messages up for good and return how many; single recipients' fate before stays."""
     ids = session.exec(select(OutboxRow.id).where(which)).all()
     change_due(session, [one for one in ids if one], RecipientState.FAILED, words)
     for one in ids:
         state = overall(list(recipient_states(session, one or 0).values()))
         values = {"state": state, "last_error": words, "next_attempt_at": None}
         session.execute(update(OutboxRow).where(col(OutboxRow.id) == one).values(**values))
+    return len(ids)

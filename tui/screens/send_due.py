@@ -31,9 +31,10 @@ class SendDue(RunDialog):
 
     def finished(self, result: Any) -> Text:
         """Say how many messages are in which state now."""
+        if not result.sent and self.said:
+            return Text(f"{glyphs().bad} Nothing was sent. {plain(self.said)}")
         if not result.total:
-            why = f"{glyphs().bad} Nothing was sent. {plain(self.said)}"
-            return Text(why if self.said else "Nothing is due now.")
+            return Text("Nothing is due now.")
         words: Sequence[tuple[int, str]] = (
             (result.sent, "sent"),
             (result.queued, "to be tried again later"),
