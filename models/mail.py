@@ -5,7 +5,16 @@ from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field as Col
 
 from models.base import Row
@@ -109,6 +118,7 @@ class OutboxRow(Row, table=True):
             name="ck_outbox_state",
         ),
         Index("ix_outbox_due", "state", "next_attempt_at"),
+        Index("ix_outbox_state_id", "state", "id"),
         Index("ix_outbox_account_state", "account_id", "state"),
     )
 
@@ -121,6 +131,8 @@ class OutboxRow(Row, table=True):
     """With angle brackets, as in the header."""
     token: str | None = Col(default=None, index=True)
     """The random part of the subject token, in lower case."""
+    dedupe_key: str | None = Col(default=None, unique=True)
+    """What handed it over, where that may come again after a crash: a dropped file's name."""
     booking: str | None = None
     contact_id: int | None = Col(default=None, foreign_key="contact.id", ondelete="SET NULL")
     envelope_from: str
@@ -172,6 +184,23 @@ class MailRow(Row, table=True):
         Index("ix_mail_received", "received_at", "id"),
         Index("ix_mail_outcome_received", "outcome", "received_at", "id"),
         Index("ix_mail_account_received", "account_id", "received_at", "id"),
+        Index("ix_mail_queue_received", "queue_id", "received_at", "id"),
+        Index("ix_mail_cause", "outcome", "reason", "from_key"),
+        Index(
+            "ix_mail_forwarded",
+            "received_at",
+            "id",
+            sqlite_where=text("forwarded_at IS NOT NULL"),
+            postgresql_where=text("forwarded_at IS NOT NULL"),
+        ),
+        # Open errors: what Home counts and what no clearing out may touch.
+        Index(
+            "ix_mail_open_error",
+            "received_at",
+            "id",
+            sqlite_where=text("outcome = 'error' AND dismissed_at IS NULL"),
+            postgresql_where=text("outcome = 'error' AND dismissed_at IS NULL"),
+        ),
     )
 
     id: int | None = Col(default=None, primary_key=True)
@@ -192,14 +221,56 @@ class MailRow(Row, table=True):
     message_id: str = Col(default="", index=True)
     booking: str | None = Col(default=None, index=True)
     contact_id: int | None = Col(default=None, foreign_key="contact.id", ondelete="SET NULL")
-    queue_id: int | None = Col(default=None, foreign_key="queue_destination.id", index=True)
+    queue_id: int | None = Col(default=None, foreign_key="queue_destination.id")
     answers_id: int | None = Col(default=None, foreign_key="outbox.id", ondelete="SET NULL")
     automatic: bool = False
     unverified: bool = False
     """Whether the receiving server's Authentication-Results named a failed check."""
     size: int
     attachments: int = 0
+    forwarded_at: datetime | None = None
+    """When it was last forwarded to an approved address."""
+    dismissed_at: datetime | None = None
+    """When somebody said that nothing is left to do; an error that is dismissed is not open."""
     created_at: datetime
+
+
+class MailActionRow(Row, table=True):
+    """What somebody did with a message that came in: kept, and shown with it."""
+
+    __tablename__ = "mail_action"
+    __table_args__ = (
+        CheckConstraint(
+            "action IN ('forward','retry','assign','dismiss','reopen')",
+            name="ck_mail_action_action",
+        ),
+    )
+
+    id: int | None = Col(default=None, primary_key=True)
+    mail_id: int = Col(foreign_key="mail.id", ondelete="CASCADE", index=True)
+    at: datetime
+    who: str
+    action: str
+    detail: str = ""
+    """In words: to whom, to what, with which result."""
+    outbox_id: int | None = Col(
+        default=None, foreign_key="outbox.id", ondelete="SET NULL", index=True
+    )
+    """The message that a forward made."""
+
+
+class MailTextRow(Row, table=True):
+    """What a message is found by: subject, people and the beginning of its body, folded.
+
+    Both stores index `text` for full-text search (see the second revision of the schema).
+    """
+
+    __tablename__ = "mail_text"
+
+    place: int = Col(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    """Orders hits as the list is ordered: the second it was received, then the mail's number."""
+    mail_id: int = Col(foreign_key="mail.id", ondelete="CASCADE", unique=True)
+    text: str
 
 
 class RawMailRow(Row, table=True):
@@ -228,7 +299,10 @@ class LedgerRow(Row, table=True):
     """Within which `item` is unique: IMAP's UIDVALIDITY, or a constant for immutable ids."""
     item: str
     """IMAP's UID or Graph's immutable id."""
-    run_id: int = Col(foreign_key="import_run.id", index=True)
+    run_id: int | None = Col(
+        default=None, foreign_key="import_run.id", ondelete="SET NULL", index=True
+    )
+    """The run that wrote it; None once that run's history was cleared out."""
     outcome: str
     reason: str
     identity_digest: str = ""

@@ -13,7 +13,9 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 import models.account
 import models.codes
 import models.contacts
+import models.history
 import models.mail
+import models.queue
 import models.schedule
 import models.work  # noqa: F401 - every table must be known to the metadata
 from models.base import Row
