@@ -1,7 +1,7 @@
 """The ledger in the store: what is settled, what may be a copy, and the writing of both.
 
-One transaction takes a batch: raw bytes, mail, ledger rows, mark and counts together, so that a
-kill at any point leaves everything settled or nothing.
+One transaction takes a batch: raw bytes, mail, ledger rows, queue messages, mark and counts
+together, so that a kill at any point leaves everything settled or nothing.
 """
 
 import uuid
@@ -30,6 +30,7 @@ from models.mail import (
 from services.importing.headers import HeaderFacts
 from services.importing.verdict import SentMail, Verdict
 from services.protocols.base import Mark
+from services.queue_rows import raise_for_mail
 
 _CHUNK = 500
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -187,8 +188,11 @@ class Book:
         rows = [self._row(entry, ids.get(entry.item)) for entry in entries]
         if rows:
             session.connection().execute(insert(LedgerRow), rows)
+        errors = [entry for entry in kept if entry.verdict.outcome is Outcome.ERROR]
+        told = [(ids[entry.item], entry.verdict.why) for entry in errors]
+        raise_for_mail(session, self.queue_id, told, self.now())
         for entry in kept:
-            _mark_failed(session, entry.verdict)
+            mark_failed(session, entry.verdict)
 
     def _drop_gone(self, session: Session, items: Sequence[str]) -> None:
         for chunk in _chunks(items):
@@ -272,7 +276,7 @@ def vanished(item: str) -> Entry:
     return Entry(item, Verdict(Outcome.GONE, Reason.VANISHED, why), Fingerprints())
 
 
-def _mark_failed(session: Session, verdict: Verdict) -> None:
+def mark_failed(session: Session, verdict: Verdict) -> None:
     """Mark the recipients that a bounce speaks of; what had failed at once stays as it is."""
     for key, words in verdict.failed.items():
         session.exec(

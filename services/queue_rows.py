@@ -1,0 +1,34 @@
+"""Queue messages about mail, written in the transaction of whatever happens to that mail."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, update
+
+from models.queue import QueueMessageRow
+
+
+def raise_for_mail(
+    session: Session, queue_id: int | None, mails: Iterable[tuple[int, str]], now: datetime
+) -> None:
+    """Tell a queue of errored mails: (number, what happened). Without a queue nobody is told.
+
+    None of them may have an open message in the queue.
+    """
+    rows = [
+        {"queue_id": queue_id, "mail_id": mail_id, "text": words, "event": "", "created_at": now}
+        | {"done_by": ""}
+        for mail_id, words in mails
+    ]
+    if queue_id is not None and rows:
+        session.connection().execute(insert(QueueMessageRow), rows)
+
+
+def close_for_mail(session: Session, mail_id: int, who: str, now: datetime) -> None:
+    """Close whatever is open about a mail, since it is an open error no longer."""
+    session.execute(
+        update(QueueMessageRow)
+        .where(col(QueueMessageRow.mail_id) == mail_id, col(QueueMessageRow.done_at).is_(None))
+        .values(done_at=now, done_by=who)
+    )
