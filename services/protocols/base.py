@@ -180,6 +180,13 @@ class Importer(Protocol):
         """
         ...
 
+    def scope(self, mark: Mark | None) -> str:
+        """Open the mailbox to fetch single items of it, and return the scope in which they hold.
+
+        Nothing is listed. Takes the account's mark, as `look` does.
+        """
+        ...
+
     def headers(self, items: Sequence[str]) -> Iterator[Header]:
         """Fetch header blocks, few at a time. Items that have vanished are left out."""
         ...

@@ -76,6 +76,12 @@ class ImapImporter(Closing):
             pages(uids, early, Position(top, first), fresh=position is None),
         )
 
+    def scope(self, mark: Mark | None) -> str:
+        """Open the INBOX without a listing, and return the scope of its UIDs."""
+        inbox = self._session.examine()
+        self._uidvalidity = inbox.uidvalidity
+        return resume(mark, inbox)[0]
+
     def _above(self, settled: int, inbox: Inbox) -> "array[int]":
         """Return the UIDs above the mark that the mailbox had when it was opened, ascending."""
         if not inbox.exists or (inbox.uidnext and inbox.uidnext - 1 <= settled):

@@ -58,6 +58,10 @@ class Office365Importer(Closing):
             pages = self._compared(resumed, since)
         return Listing(SCOPE, count, None, resumed is not None, pages)
 
+    def scope(self, mark: Mark | None) -> str:
+        """Return the one scope that there is: immutable ids hold whatever happens."""
+        return SCOPE
+
     def _compared(self, resumed: Round, since: datetime | None) -> Iterator[Page]:
         """Yield the whole mailbox, dates only, and go on later from where the mark leads to now.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
 from models.account import Account, EmailSettings
 from models.mail import OutboxRow, OutboxState, OutgoingMail
@@ -47,11 +47,16 @@ class Outbox:
         self._random = random or SystemRandom()
         self._deliverer = Deliverer(store, accounts, connections, holder, now, self._random)
 
-    def accept(self, mail: OutgoingMail) -> OutboxMessage:
+    def accept(
+        self,
+        mail: OutgoingMail,
+        also: Callable[[Session, int], None] = lambda _session, _which: None,
+    ) -> OutboxMessage:
         """Queue a message by the System Email Account; once this returns, it survives.
 
-        Raises InvalidInput naming rule and field, with nothing queued; ServiceError where there is
-        no System Email Account.
+        In the same transaction `also` does what belongs to it, given the message's number; where
+        that raises, nothing is queued. Raises InvalidInput naming rule and field, with nothing
+        queued; ServiceError where there is no System Email Account.
         """
         while True:
             account, email = self._system()
@@ -60,6 +65,7 @@ class Outbox:
                 if entry.still_system(session, account):
                     origin = entry.Origin(account, email, self._actor.who, self._now())
                     which = entry.add(session, origin, mail, self._random)
+                    also(session, which)
                     return views.one(session, which)
 
     def list(

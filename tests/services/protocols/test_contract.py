@@ -140,6 +140,19 @@ def test_headers_and_bodies_are_those_of_the_message_and_what_vanished_is_left_o
     assert [(body.item, body.data) for body in bodies] == [(kept, raw)]
 
 
+def test_single_items_are_fetched_without_a_listing_in_the_scope_that_holds(inbox: Inbox) -> None:
+    raw = mail(1)
+    item = inbox.deliver(raw, NOON)
+    with inbox.open() as importer:
+        mark = walked(importer.look(None, None))[2]
+    inbox.deliver(mail(2), NOON)
+    for known in (mark, None):
+        with inbox.open() as importer:
+            assert importer.scope(known) == mark.scope
+            assert [header.item for header in importer.headers([item])] == [item]
+            assert [body.data for body in importer.bodies([item])] == [raw]
+
+
 def test_a_wrong_secret_is_a_refused_login_at_its_field(inbox: Inbox) -> None:
     secret = PROTOCOLS[inbox.key].settings.model_validate(inbox.values).secret_fields()[0]
     with pytest.raises(LoginRefused) as error, inbox.open(**{secret: "wrong-one"}):

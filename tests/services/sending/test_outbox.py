@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select, update
+from sqlmodel import Session, col, select, update
 
 from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, OutgoingMail, RecipientState
 from models.work import WorkerRow
@@ -112,6 +112,20 @@ def test_a_refused_message_leaves_nothing_behind(services: Services) -> None:
     with pytest.raises(InvalidInput):
         services.outbox.accept(mail(contact_id=99))
     assert services.outbox.list().rows == []
+
+
+def test_what_belongs_to_a_message_is_done_with_it_or_neither(services: Services) -> None:
+    def note(session: Session, which: int) -> None:
+        session.execute(update(OutboxRow).where(col(OutboxRow.id) == which).values(booking="TP-9"))
+        if refuse:
+            raise ServiceError("No.")
+
+    refuse = False
+    assert services.outbox.accept(mail(), note).booking == "TP-9"
+    refuse = True
+    with pytest.raises(ServiceError, match="No"):
+        services.outbox.accept(mail(), note)
+    assert len(services.outbox.list().rows) == 1
 
 
 def test_without_a_system_email_account_sending_says_so(tmp_path: Path) -> None:
