@@ -1,7 +1,8 @@
 """An account's row and children, and the detached value that faces see: both ways in one place."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -20,6 +21,7 @@ from models.account import (
     ForwardAddress,
     ForwardAddressRow,
     ImportSettings,
+    ProtocolSettings,
 )
 from models.codes import ContactTypeRow, QueueDestinationRow
 from models.fields import address_key, name_key
@@ -36,8 +38,20 @@ def load(session: Session, vault: Vault, row: EmailAccountRow) -> Account:
 
     Raises ServiceError where what is stored is against a rule that came later.
     """
-    try:
+    with _told(row):
         return _detached(session, vault, row)
+
+
+def settings_of(row: EmailAccountRow) -> ProtocolSettings:
+    """Return a row's settings, without secrets. Raises ServiceError as `load`."""
+    with _told(row):
+        return protocol(row.protocol).settings.model_validate(row.settings)
+
+
+@contextmanager
+def _told(row: EmailAccountRow) -> Iterator[None]:
+    try:
+        yield
     except ValidationError as error:
         fields = ", ".join(str(detail["loc"][0]) for detail in error.errors())
         raise ServiceError(
@@ -55,7 +69,7 @@ def _detached(session: Session, vault: Vault, row: EmailAccountRow) -> Account:
         identity=AccountIdentity(
             name=row.name, description=row.description, is_system=row.is_system
         ),
-        settings=chosen.settings.model_validate(row.settings),
+        settings=settings_of(row),
         email=_email(chosen, row),
         limit=ConnectionLimit(limit_to=row.connection_limit),
         importing=_importing(session, row) if chosen.importer else None,

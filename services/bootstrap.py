@@ -12,14 +12,16 @@ from services.codes import CodeService
 from services.config import Config, read_config
 from services.connections import Connections
 from services.contacts import ContactService
+from services.key_ring import open_ring
 from services.probe import ProbeService
 from services.store.engine import Store
 from services.store.schema import open_store
-from services.vault import Vault, open_ring
+from services.vault import Vault
 
 if TYPE_CHECKING:
     from services.account_text import AccountText
     from services.importing.run import ImportService
+    from services.key_rotation import KeyService
     from services.mail import MailService
     from services.schedules import ScheduleService
     from services.sending.outbox import Outbox
@@ -114,6 +116,13 @@ class Services:
         return Sweep(self.store, self.importing, self.now)
 
     @cached_property
+    def key(self) -> "KeyService":
+        """The key that secrets are encrypted with."""
+        from services.key_rotation import KeyService
+
+        return KeyService(self.store, self.vault, self.config.key_path)
+
+    @cached_property
     def mail(self) -> "MailService":
         """Mail that came in."""
         from services.mail import MailService
@@ -144,7 +153,9 @@ def build(config: Config | None = None, now: Callable[[], datetime] = utc_now) -
 def _open_vault(config: Config, store: Store) -> Vault:
     with store.read() as session:
         in_use = Vault.in_use(session)
-    vault = Vault(open_ring(config.key_path, may_create=not in_use))
+    path = config.key_path
+    ring = open_ring(path, may_create=not in_use)
+    vault = Vault(ring, lambda: open_ring(path, may_create=False))
     with store.read() as session:
         proved = vault.prove(session)
     if not proved:

@@ -2,55 +2,41 @@
 
 The associated data binds a ciphertext to its owner, kind, key and endpoint. A row that is copied to
 another account, or whose account is pointed at another server behind our back, does not decrypt.
+
+Which key of the ring is in use, the store says: whoever writes a secret asks it in the same
+transaction, so that a program that began before a rotation cannot write with the old key after it.
 """
 
 import hmac
 import json
-import os
 import secrets
 import uuid
-from base64 import b64decode, b64encode
-from collections.abc import Collection
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, func, select
 
 from models.account import SecretRow
 from models.work import VaultKeyRow
 from services.errors import ServiceError
+from services.key_ring import KeyRing, WrongKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE_BYTES = 12
-
-
-@dataclass(frozen=True)
-class KeyRing:
-    """The keys of a key file, the primary one first."""
-
-    keys: dict[str, bytes] = field(repr=False)
-
-    @property
-    def primary(self) -> str:
-        """The id of the key that new secrets are encrypted with."""
-        return next(iter(self.keys))
-
-
-class WrongKey(ServiceError):
-    """The key file does not fit the store; nothing secret can be read or written."""
+_RIGHT_FILE = (
+    "Put the right key file in place (TOURMAIL_KEY_FILE); secrets cannot be read without it."
+)
 
 
 class Vault:
     """Encrypts and decrypts secrets with a key ring that was proved against the store."""
 
-    def __init__(self, ring: KeyRing) -> None:
-        """Take the ring that `open_ring` returned."""
-        self._ring = ring
+    def __init__(self, ring: KeyRing, reread: Callable[[], KeyRing]) -> None:
+        """Take the ring that `open_ring` returned, and what reads it again after a rotation."""
+        self._ring, self._reread = ring, reread
 
     def put(
         self,
@@ -61,13 +47,11 @@ class Vault:
         endpoint: Collection[str],
     ) -> None:
         """Store a secret for an endpoint, replacing the one that was there."""
+        _lock(session, shared=True)
         self.remove(session, owner, kind)
-        key_id = self._ring.primary
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        data = _gcm(self._ring.keys[key_id]).encrypt(
-            nonce, secret.get_secret_value().encode(), _bound_to(owner, kind, key_id, endpoint)
-        )
-        session.add(SecretRow(owner=owner, kind=kind, key_id=key_id, nonce=nonce, ciphertext=data))
+        row = SecretRow(owner=owner, kind=kind, key_id="", nonce=b"", ciphertext=b"")
+        self._seal(row, self.current(session), secret.get_secret_value().encode(), endpoint)
+        session.add(row)
         session.flush()
 
     def get(
@@ -78,27 +62,41 @@ class Vault:
         Raises ServiceError where it was stored for another owner or endpoint, or with a key that
         is not in the ring.
         """
+        row = session.get(SecretRow, (owner, kind))
+        return SecretStr(self._opened(row, endpoint).decode()) if row is not None else None
+
+    def rekey(self, row: SecretRow, key_id: str, endpoint: Collection[str]) -> None:
+        """Encrypt a row's secret with another key of the ring. Raises ServiceError as `get`."""
+        self._seal(row, key_id, self._opened(row, endpoint), endpoint)
+
+    def _opened(self, row: SecretRow, endpoint: Collection[str]) -> bytes:
         from cryptography.exceptions import InvalidTag
 
-        row = session.get(SecretRow, (owner, kind))
-        if row is None:
-            return None
-        key = self._ring.keys.get(row.key_id)
-        if key is None:
-            raise WrongKey(
-                f"The key {row.key_id}, with which this secret is encrypted, is not in the key "
-                "file.",
-                "Put the key file back that belongs to this store.",
-            )
+        bound = _bound_to(row.owner, row.kind, row.key_id, endpoint)
         try:
-            bound = _bound_to(owner, kind, row.key_id, endpoint)
-            return SecretStr(_gcm(key).decrypt(row.nonce, row.ciphertext, bound).decode())
+            return _gcm(self._key(row.key_id)).decrypt(row.nonce, row.ciphertext, bound)
         except InvalidTag:
             raise ServiceError(
                 "The stored secret was not saved for this server and user.",
                 "Type it again and save.",
-                f"settings.{kind}",
+                f"settings.{row.kind}",
             ) from None
+
+    def _seal(self, row: SecretRow, key_id: str, secret: bytes, endpoint: Collection[str]) -> None:
+        row.key_id, row.nonce = key_id, secrets.token_bytes(_NONCE_BYTES)
+        bound = _bound_to(row.owner, row.kind, key_id, endpoint)
+        row.ciphertext = _gcm(self._key(key_id)).encrypt(row.nonce, secret, bound)
+
+    def _key(self, key_id: str) -> bytes:
+        """Return a key; one that is unknown here may have come by a rotation meanwhile."""
+        if key_id not in self._ring.keys:
+            self._ring = self._reread()
+        if key_id not in self._ring.keys:
+            raise WrongKey(
+                f"The key file does not belong to this store: the key {key_id} is not in it.",
+                f"{_RIGHT_FILE} After a rotation on another host, copy it from there.",
+            )
+        return self._ring.keys[key_id]
 
     def remove(self, session: Session, owner: uuid.UUID, kind: str | None = None) -> None:
         """Remove one secret of an owner, or all of them."""
@@ -116,33 +114,52 @@ class Vault:
         """Tell whether a key has been used with this store, so that a new one would not fit."""
         return session.exec(select(VaultKeyRow)).first() is not None
 
+    def current(self, session: Session) -> str:
+        """Return the id of the key that the store's secrets are encrypted with.
+
+        Raises WrongKey in one clear sentence where the ring does not have it.
+        """
+        row = session.exec(select(VaultKeyRow)).one()
+        if not hmac.compare_digest(row.check, self._check_value(row.key_id)):
+            raise WrongKey("The key file does not belong to this store.", _RIGHT_FILE)
+        return row.key_id
+
     def prove(self, session: Session) -> bool:
         """Recognise a wrong key file before anything is done with it.
 
         Returns False for a store that no key has been used with yet: `adopt` this one then.
-        Raises WrongKey in one clear sentence.
+        Raises WrongKey.
         """
-        key_id = self._ring.primary
-        row = session.get(VaultKeyRow, key_id)
-        if row is None and not self.in_use(session):
-            return False
-        if row is None or not hmac.compare_digest(row.check, self._check_value()):
-            raise WrongKey(
-                "The key file does not belong to this store.",
-                "Put the right key file in place (TOURMAIL_KEY_FILE); secrets cannot be read "
-                "without it.",
-            )
-        return True
+        return self.in_use(session) and bool(self.current(session))
 
     def adopt(self, session: Session) -> None:
-        """Write the check value that ties a new store to the primary key."""
+        """Write the check value that ties a new store to the newest key."""
+        _lock(session, shared=False)
         if not self.prove(session):  # another process may have been first, with the same key
-            session.add(VaultKeyRow(key_id=self._ring.primary, check=self._check_value()))
+            self.use(session, self._ring.newest)
 
-    def _check_value(self) -> bytes:
-        """Return what only the holder of the primary key can compute, and what tells nothing."""
-        key_id = self._ring.primary
-        return hmac.digest(self._ring.keys[key_id], b"tourmail check " + key_id.encode(), "sha256")
+    def use(self, session: Session, key_id: str) -> None:
+        """Make a key of the ring the one in use; `rekey` has every secret follow."""
+        session.exec(delete(VaultKeyRow))
+        session.add(VaultKeyRow(key_id=key_id, check=self._check_value(key_id)))
+
+    def hold_still(self, session: Session) -> None:
+        """Let nobody write a secret until the transaction ends."""
+        _lock(session, shared=False)
+
+    def _check_value(self, key_id: str) -> bytes:
+        """Return what only the holder of a key can compute, and what tells nothing."""
+        return hmac.digest(self._key(key_id), b"tourmail check " + key_id.encode(), "sha256")
+
+
+_ADVISORY_LOCK = 7417002
+
+
+def _lock(session: Session, *, shared: bool) -> None:
+    """Keep rotation and writing apart until the transaction ends; on SQLite BEGIN IMMEDIATE has."""
+    if session.get_bind().dialect.name == "postgresql":
+        lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        session.exec(select(lock(_ADVISORY_LOCK)))
 
 
 def _gcm(key: bytes) -> "AESGCM":
@@ -155,86 +172,3 @@ def _gcm(key: bytes) -> "AESGCM":
 def _bound_to(owner: uuid.UUID, kind: str, key_id: str, endpoint: Collection[str]) -> bytes:
     """JSON keeps the parts apart, so that no two bindings can read alike."""
     return json.dumps([str(owner), kind, key_id, *endpoint]).encode()
-
-
-def open_ring(path: Path, *, may_create: bool) -> KeyRing:
-    """Read the key file, making one for a new store.
-
-    Raises ServiceError where it is missing for a store that is in use, readable by others, or
-    unusable.
-    """
-    if not _exists(path):
-        if not may_create:
-            raise WrongKey(
-                f"The key file {path} is missing.",
-                "Put it back from where it is kept (TOURMAIL_KEY_FILE); without it the stored "
-                "secrets cannot be read.",
-            )
-        _create(path)
-    _refuse_wide_mode(path)
-    try:
-        return _parse(path.read_text(encoding="ascii"))
-    except (OSError, ValueError, UnicodeError) as error:
-        raise ServiceError(
-            f"The key file {path} cannot be read.", "Check its rights, or put a good copy back."
-        ) from error
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError as error:
-        raise ServiceError(
-            f"The key file {path} cannot be reached: {error.strerror}.",
-            "Check the rights of its folder.",
-        ) from error
-
-
-def _create(path: Path) -> None:
-    """Make a key file whole or not at all: another process may be reading in this moment."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            _write_key(draft, shared=bool(path.parent.stat().st_mode & 0o2000))
-            with suppress(FileExistsError):  # another process made it first: that one holds
-                os.link(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)  # a key that nobody watches over
-    except OSError as error:
-        raise ServiceError(
-            f"The key file {path} cannot be made: {error.strerror}.",
-            "Check the rights of its folder.",
-        ) from error
-
-
-def _write_key(path: Path, *, shared: bool) -> None:
-    line = f"{secrets.token_hex(4)} {b64encode(secrets.token_bytes(32)).decode()}\n"
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(line)
-        file.flush()
-        os.fsync(descriptor)
-        if shared:
-            os.fchmod(descriptor, 0o640)
-
-
-def _refuse_wide_mode(path: Path) -> None:
-    mode = path.stat().st_mode & 0o777
-    if mode & ~0o640:
-        raise ServiceError(
-            f"The key file {path} has the mode {mode:04o}, which lets too many read or change it.",
-            "Set it to 0600, or to 0640 with a group that only administrators are in.",
-        )
-
-
-def _parse(content: str) -> KeyRing:
-    """Read lines of key id and base64 key, the primary first."""
-    keys = {}
-    for line in content.splitlines():
-        if line.strip():
-            key_id, encoded = line.split()
-            keys[key_id] = b64decode(encoded, validate=True)
-    if not keys or any(len(key) != 32 for key in keys.values()):
-        raise ValueError("no usable key")
-    return KeyRing(keys)

@@ -7,8 +7,8 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from models.account import EmailAccountRow, SecretRow
+from services.account_rows import settings_of
 from services.errors import ServiceError
-from services.protocols import protocol
 from services.store.engine import Store
 from services.store.migrations import HEAD
 from services.text import count
@@ -56,8 +56,8 @@ def _secrets(session: Session, vault: Vault) -> Iterator[Finding]:
     broken = 0
     for secret, account in rows:
         try:
-            settings = protocol(account.protocol).settings.model_validate(account.settings)
-            vault.get(session, secret.owner, secret.kind, settings.endpoint())
+            endpoint = settings_of(account).endpoint()
+            vault.get(session, secret.owner, secret.kind, endpoint)
         except ServiceError as error:
             broken += 1
             yield Finding("secrets", False, f"{account.name}, {secret.kind}: {error.message}")

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from services.bootstrap import Services, build
 from services.errors import ServiceError
-from services.vault import WrongKey, open_ring
+from services.key_ring import WrongKey, open_ring
 from tests.stores import config_in, imap_raw, save, services_in
 
 SECRET = "correct horse battery staple"

@@ -19,6 +19,7 @@ COMMANDS = {
     "schedule": ("schedule", "Scheduled tasks: when accounts are imported."),
     "worker": ("worker", "Do the work: send and import what is due."),
     "db": ("db", "The store: upgrade it, check it."),
+    "key": ("key", "The key that secrets are encrypted with: change it."),
     "demo": ("demo", "A sandbox: real mail servers on loopback, with sample data."),
 }
 """Command → module of `tui.cli` and one line of help. Code tables come by themselves."""
