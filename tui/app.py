@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -21,6 +22,7 @@ from tui.door import Door
 from tui.last_door import LastDoor
 from tui.menu import MENU, MENU_PAGE, Place, place, places
 from tui.still import NoColour, PlainBar
+from tui.terminal.driver import ThriftyDriver
 from tui.typeahead import TypeAhead
 from tui.widgets.glyphs import is_utf8
 
@@ -69,9 +71,11 @@ class Console(LastDoor):
     ]
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, config: "Config | None" = None) -> None:
-        """Take the configuration; the environment's by default."""
-        super().__init__()
+    def __init__(
+        self, config: "Config | None" = None, driver_class: type[Driver] | None = None
+    ) -> None:
+        """Take the configuration (the environment's by default) and what drives the terminal."""
+        super().__init__(driver_class)
         from tui.palette import Jump
 
         self.config = config
@@ -210,11 +214,17 @@ class Console(LastDoor):
 
     async def _quit(self) -> None:
         from tui.widgets.form_page import FormPage
-        from tui.widgets.page import Worker as WorkScreen
 
         for screen in reversed(self.screen_stack):
             if isinstance(screen, FormPage) and not await screen.may_leave():
                 return
+        await self._finish_work()
+        self.exit()
+
+    async def _finish_work(self) -> None:
+        """Stop what may be stopped, and wait two seconds for what must not be cut short."""
+        from tui.widgets.page import Worker as WorkScreen
+
         for screen in self.screen_stack:
             if isinstance(screen, WorkScreen):
                 screen.stop_work()
@@ -222,11 +232,22 @@ class Console(LastDoor):
             if self.door.busy == 0:
                 break
             await asyncio.sleep(0.02)
-        self.exit()
+
+    async def on_hang_up(self) -> None:
+        """Keep what would be lost, since the console is left without anybody being asked.
+
+        The driver awaits this once when the terminal has vanished or a signal asks the console to
+        go (`tui/terminal/driver.py`), and leaves after it. It may call services through `door`, but
+        neither ask nor show anything, and is cancelled after `FAREWELL` seconds.
+        """
+        await self._finish_work()
 
 
 def run_console(config: "Config | None" = None) -> int:
-    """Run the console and return the exit code: 0, or 1 where it broke."""
-    console = Console(config)
+    """Run the console and return the exit code.
+
+    0, or 1 where it broke, 129 where its terminal vanished, 128 and the number of a signal.
+    """
+    console = Console(config, ThriftyDriver)
     console.run()
     return console.return_code or (1 if console.bugs else 0)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.text import Text
 from textual.app import App
+from textual.driver import Driver
 from textual.message import Message
 from textual.worker import Worker
 
@@ -18,9 +19,9 @@ from tui.faults import write_fault
 class LastDoor(App[None]):
     """An application that tells its own faults and goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, driver_class: type[Driver] | None = None) -> None:
         """Begin without a fault."""
-        super().__init__()
+        super().__init__(driver_class)
         self.bugs = 0
         """How many faults of ours were met; the exit code says so."""
 
