@@ -2,49 +2,18 @@
 
 import os
 import stat
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
 from sqlmodel import text
 
-from models.mail import MailRow, Outcome, RawMailRow
+from models.mail import Outcome
 from services.bootstrap import Services
 from services.errors import InvalidInput, NotFound, ServiceError
 from services.files import file_name, save_new
 from services.mail import MailFilter
+from tests.mails import RAW, add
 from tests.stores import START
-
-RAW = (
-    b"Subject: =?utf-8?q?R=C3=A9?=\r\nFrom: G <guide@x.test>\r\nX-Odd: \x1b[31m\r\n\r\nThe body\r\n"
-)
-
-
-def add(services: Services, number: int = 1, raw: bytes = RAW, **values: object) -> list[int]:
-    """Store so many mails, each a minute older than the one before."""
-    rows = [
-        {
-            "account_name": "DESK",
-            "outcome": "imported",
-            "reason": "reply",
-            "why": "Because.",
-            "received_at": START - timedelta(minutes=place),
-            "from_name": "G",
-            "from_address": "guide@x.test",
-            "subject": f"Mail {place}",
-            "size": len(raw),
-            "created_at": START,
-        }
-        | values
-        for place in range(number)
-    ]
-    with services.store.write() as session:
-        statement = insert(MailRow).returning(MailRow.id, sort_by_parameter_order=True)  # type: ignore[arg-type]
-        ids = [row[0] for row in session.connection().execute(statement, rows)]
-        raws = [{"mail_id": id_, "complete": True, "data": raw} for id_ in ids]
-        session.connection().execute(insert(RawMailRow), raws)
-    return ids
 
 
 def walk(services: Services, wanted: MailFilter, limit: int) -> list[int]:

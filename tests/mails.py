@@ -1,0 +1,39 @@
+"""Mail that came in, put straight into a store."""
+
+from datetime import timedelta
+
+from sqlalchemy import insert
+
+from models.mail import MailRow, RawMailRow
+from services.bootstrap import Services
+from tests.stores import START
+
+RAW = (
+    b"Subject: =?utf-8?q?R=C3=A9?=\r\nFrom: G <guide@x.test>\r\nX-Odd: \x1b[31m\r\n\r\nThe body\r\n"
+)
+
+
+def add(services: Services, number: int = 1, raw: bytes = RAW, **values: object) -> list[int]:
+    """Store so many mails, each a minute older than the one before."""
+    rows = [
+        {
+            "account_name": "DESK",
+            "outcome": "imported",
+            "reason": "reply",
+            "why": "Because.",
+            "received_at": START - timedelta(minutes=place),
+            "from_name": "G",
+            "from_address": "guide@x.test",
+            "subject": f"Mail {place}",
+            "size": len(raw),
+            "created_at": START,
+        }
+        | values
+        for place in range(number)
+    ]
+    with services.store.write() as session:
+        statement = insert(MailRow).returning(MailRow.id, sort_by_parameter_order=True)  # type: ignore[arg-type]
+        ids = [row[0] for row in session.connection().execute(statement, rows)]
+        raws = [{"mail_id": id_, "complete": True, "data": raw} for id_ in ids]
+        session.connection().execute(insert(RawMailRow), raws)
+    return ids
