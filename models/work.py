@@ -39,6 +39,7 @@ class ImportRunRow(Row, table=True):
             postgresql_where=text("state = 'running'"),
         ),
         Index("ix_import_run_account_started", "account_id", "started_at"),
+        Index("ix_import_run_started", "started_at"),
     )
 
     id: int | None = Col(default=None, primary_key=True)

@@ -35,8 +35,10 @@ class AccountLine:
     last_ok: bool | None
     expires: date | None
     """When its secret ends, where that is known."""
+    secret_warning: str
+    """A clause on its secret where that has ended or soon will."""
     warning: str
-    """What will soon need somebody, such as a secret that expires."""
+    """What will soon need somebody: its secret, or why its last import failed."""
     next_run: datetime | None
     """When its schedule imports next, None where it has none or it is off."""
     alarm: Alarm | None
@@ -50,7 +52,7 @@ def lines(session: Session, text: str, now: datetime) -> Sequence[AccountLine]:
     """
     rows = session.exec(select(EmailAccountRow).order_by(col(EmailAccountRow.name_key)))
     wanted = [r for r in rows if name_key(text) in name_key(f"{r.name} {r.description}")]
-    runs, due = _last_runs(session), waiting(session)
+    runs, due = last_runs(session), waiting(session)
     plans, today = standings(session, now), now.date()
     return [
         _line(row, runs.get(row.id), due.get(row.id, 0), today, plans.get(row.id, Standing()))
@@ -68,9 +70,19 @@ def waiting(session: Session) -> dict[uuid.UUID | None, int]:
     return dict(session.exec(statement).all())
 
 
-def _last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
-    newest = select(func.max(ImportRunRow.id)).group_by(col(ImportRunRow.account_id))
-    statement = select(ImportRunRow).where(col(ImportRunRow.id).in_(newest))
+def last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
+    """Return every account's newest import; what it costs grows with the accounts alone."""
+    newest = (
+        select(ImportRunRow.id)
+        .where(ImportRunRow.account_id == EmailAccountRow.id)
+        .order_by(col(ImportRunRow.started_at).desc(), col(ImportRunRow.id).desc())
+        .limit(1)
+        .correlate(EmailAccountRow)
+        .scalar_subquery()
+    )
+    statement = select(ImportRunRow).where(
+        col(ImportRunRow.id).in_(select(newest).select_from(EmailAccountRow))
+    )
     return {run.account_id: run for run in session.exec(statement)}
 
 
@@ -80,6 +92,7 @@ def _line(
     protocol = PROTOCOLS[row.protocol]
     expires = protocol.settings.model_validate(row.settings).expires()
     last, at, ok = _last(run)
+    secret = expiry_warning(expires, today)
     return AccountLine(
         id=row.id,
         name=row.name,
@@ -91,7 +104,8 @@ def _line(
         last_at=at,
         last_ok=ok,
         expires=expires,
-        warning=expiry_warning(expires, today) or _failure(run),
+        secret_warning=secret,
+        warning=secret or _failure(run),
         next_run=plan.next_run,
         alarm=plan.alarm,
     )

@@ -20,6 +20,7 @@ from services.vault import Vault
 
 if TYPE_CHECKING:
     from services.account_text import AccountText
+    from services.dashboard import Dashboard
     from services.importing.run import ImportService
     from services.key_rotation import KeyService
     from services.mail import MailService
@@ -107,6 +108,13 @@ class Services:
         from services.schedules import ScheduleService
 
         return ScheduleService(self.store, self.actor, self.now)
+
+    @cached_property
+    def dashboard(self) -> "Dashboard":
+        """How everything stands."""
+        from services.dashboard import Dashboard
+
+        return Dashboard(self.store, self.now)
 
     @cached_property
     def sweep(self) -> "Sweep":

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from models.account import EmailAccountRow
 from models.fields import name_key
 from models.schedule import ScheduleForm, ScheduleRow
 from models.work import ImportRunRow, RunState
+from services.account_list import last_runs
 from services.actor import Actor
 from services.errors import InvalidInput, NotFound, Stale
 from services.forms import check
@@ -168,13 +169,6 @@ class ScheduleService:
 def times_of(row: ScheduleRow) -> Times:
     """Return when a schedule runs."""
     return Times(row.every_minutes, row.cron, row.zone)
-
-
-def last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
-    """Return every account's newest import."""
-    newest = select(func.max(ImportRunRow.id)).group_by(col(ImportRunRow.account_id))
-    statement = select(ImportRunRow).where(col(ImportRunRow.id).in_(newest))
-    return {run.account_id: run for run in session.exec(statement)}
 
 
 def run_line(row: ImportRunRow) -> RunLine:

@@ -182,6 +182,14 @@ class Console(LastDoor):
                 return False
         return True
 
+    async def open_account(self, name: str) -> None:
+        """Go to an account's form from anywhere."""
+        from tui.screens.email_account_list import Accounts
+
+        target = next(p for p in places() if p.entry.screen.endswith(":Accounts"))
+        if await self.jump(target) and isinstance(self.screen, Accounts):
+            self.screen.open_account(name)
+
     async def leave_pages(self) -> bool:
         """Close every page but Home, asking where something was typed."""
         from tui.widgets.form_page import FormPage

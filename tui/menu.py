@@ -5,7 +5,7 @@ nothing of them. An entry without a screen is a heading; one with entries and a 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -84,6 +84,10 @@ class Place:
 
     path: tuple[str, ...]
     entry: Entry
+
+    def about(self, argument: str) -> "Place":
+        """Return the same place for something in particular."""
+        return Place(self.path, replace(self.entry, argument=argument))
 
     def page(self) -> Any:
         """Return a new screen for the entry; its module is imported now."""

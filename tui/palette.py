@@ -65,14 +65,7 @@ class Jump(Provider):
         ]
 
     def _open(self, name: str) -> None:
-        self.console.work(self._open_account(name))
-
-    async def _open_account(self, name: str) -> None:
-        from tui.screens.email_account_list import Accounts
-
-        target = next(p for p in places() if p.entry.screen.endswith(":Accounts"))
-        if await self.console.jump(target) and isinstance(self.console.screen, Accounts):
-            self.console.screen.open_account(name)
+        self.console.work(self.console.open_account(name))
 
     async def discover(self) -> AsyncIterator[DiscoveryHit]:
         """Offer everything while nothing is typed."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.bootstrap import Services
-from tests.stores import imap_raw, save, smtp_raw
+from tests.stores import imap_raw, save
 from tests.tui.driver import console
 from tui.menu import MENU, Entry, place, places
 
@@ -80,19 +80,6 @@ async def test_quit_asks_before_it_discards_what_was_typed(folder: Path) -> None
         assert driver.sees("Discard what you typed")
         await driver.press("k")
         assert driver.editor("identity.name").value == "X"
-
-
-async def test_home_shows_how_the_accounts_stand(folder: Path, services: Services) -> None:
-    save(services, imap_raw("ALPHA"))
-    async with console(folder) as driver:
-        assert driver.sees("ALPHA IMAP")
-        assert driver.sees("1 account imports, none sends.")
-
-
-async def test_home_has_room_to_say_who_sends(folder: Path, services: Services) -> None:
-    save(services, smtp_raw("A name of nearly thirty signs"))
-    async with console(folder) as driver:
-        assert "SMTP       sends for all" in driver.text()
 
 
 def test_every_entry_names_a_screen_that_exists_or_has_entries() -> None:

@@ -8,8 +8,8 @@ from textual.binding import Binding, BindingType
 from services.account_list import AccountLine
 from services.paging import Page as Rows
 from services.text import clock
+from tui.screens.board import short
 from tui.screens.email_account import AccountForm
-from tui.screens.home import short
 from tui.widgets.chrome import MessageLine, Notice
 from tui.widgets.glyphs import glyphs
 from tui.widgets.list_page import ListPage

@@ -1,56 +1,38 @@
-"""Home: the menu, and beside it how the accounts stand."""
+"""Home: the menu, and beside it everything that waits for somebody."""
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.reactive import reactive
 from textual.widget import Widget
 
 from services.errors import ServiceError
-from services.text import count, plain
+from services.text import count
 from tui.menu import place
-from tui.screens.menu import MenuLines, MenuPage
-from tui.widgets.chrome import fit
+from tui.screens.board import MAIL, OUTBOX, QUEUED, UNCERTAIN, BoardView, board_lines, failure_lines
+from tui.screens.menu import MenuLines, MenuPage, Note
 from tui.widgets.dialogs import Question
 from tui.widgets.glyphs import glyphs
-from tui.widgets.times import ahead, alarm_words
+from tui.widgets.lines import LineView
 
 if TYPE_CHECKING:
-    from services.account_list import AccountLine
+    from services.dashboard import Board
 
-SHOWN = 12
-"""Accounts shown beside the menu; the list shows all."""
-
-
-class Summary(Widget):
-    """How the accounts stand, at a glance."""
-
-    DEFAULT_CSS = """
-    Summary { width: 1fr; height: 1fr; padding: 1 1 0 1; }
-    """
-
-    lines: reactive["Sequence[AccountLine] | None"] = reactive(None)
-    now = datetime.now(UTC)
-    """When the lines were fetched."""
-    failure: reactive[str] = reactive("")
-    """Why nothing is known."""
-
-    def render(self) -> Text:
-        """Draw what is known."""
-        if self.failure:
-            return Text.assemble(("The store is not open\n\n", "bold"), plain(self.failure))
-        return Text() if self.lines is None else summary(self.lines, self.size.width, self.now)
+LOOK_SECONDS = 5.0
+"""Between two looks while Home stands; what has not changed costs the line nothing."""
 
 
 class Home(MenuPage):
     """Where the console begins."""
 
+    HELP = """Arrows and Enter open an entry; so does its first letter where no other entry begins
+    with it. A digit opens what waits for you; Tab goes to the right side, where Enter opens the
+    account or the work that a line speaks of. It looks again every few seconds."""
     DEFAULT_CSS = """
-    Home MenuLines { width: 35; }
+    Home MenuLines { width: 33; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "stay", show=False)]
 
@@ -58,25 +40,57 @@ class Home(MenuPage):
     """Whether the upgrade of an older store was offered."""
 
     def body(self) -> Iterable[Widget]:
-        """Return the menu and, beside it, the accounts."""
-        yield Horizontal(MenuLines(place(self.path)), Summary())
+        """Return the menu and, beside it, the board."""
+        yield Horizontal(MenuLines(place(self.path)), BoardView())
+
+    def on_mount(self) -> None:
+        """Look again and again."""
+        self.set_interval(LOOK_SECONDS, self._look_again)
 
     def on_screen_resume(self) -> None:
         """Look again whenever one comes back."""
         self.start(self._look(), group="look")
 
+    def _look_again(self) -> None:
+        if self.console.screen is self and self.console.is_ready:
+            self.start(self._look(), group="look")
+
     async def _look(self) -> None:
         services = await self.services()
         self.state = f"{services.actor.login}@{services.actor.host}"
-        lines = await self.ask(services.accounts.list)
-        self.query_one(Summary).failure = ""
-        self.query_one(Summary).now = services.now()
-        self.query_one(Summary).lines = lines
+        board = await self.ask(services.dashboard.look)
+        self.board.show(partial(board_lines, board, services.now()))
+        self.query_one(MenuLines).notes = _notes(board)
+
+    @property
+    def board(self) -> BoardView:
+        """The right side."""
+        return self.query_one(BoardView)
+
+    def on_key(self, event: events.Key) -> None:
+        """Open what a digit stands before."""
+        if event.character and event.character in "123456789":
+            event.stop()
+            self._follow(int(event.character))
+
+    def _follow(self, number: int) -> None:
+        """Open the line at a place of the board's first section, which is numbered."""
+        if self.board.numbered(number):
+            self._go(number)
+
+    def on_line_view_opened(self, event: LineView.Opened) -> None:
+        """Open what the chosen line speaks of; Textual lets the menu answer for its own."""
+        if isinstance(event.view, BoardView):
+            self._go(event.index)
+
+    def _go(self, index: int) -> None:
+        if way := self.board.way(index):
+            way(self.console)
 
     def refuse(self, error: ServiceError) -> None:
         """Say why the store does not open, where it can be read in full."""
         super().refuse(error)
-        self.query_one(Summary).failure = str(error)
+        self.board.show(partial(failure_lines, str(error)))
         self.start(self._offer_upgrade(error), group="upgrade")
 
     async def _offer_upgrade(self, error: ServiceError) -> None:
@@ -101,47 +115,14 @@ class Home(MenuPage):
         """There is nothing before Home."""
 
 
-def summary(lines: Sequence["AccountLine"], width: int, now: datetime) -> Text:
-    """Return the accounts with their state, one line each, and what they do together."""
-    text = Text("Accounts\n", no_wrap=True)
-    text.stylize("bold")
-    for line in lines[:SHOWN]:
-        mark, style = _mark(line)
-        name, protocol = fit(plain(line.name), 14), fit(short(line.protocol_title), 10)
-        room = max(width - 30, 0)
-        text.append(f"  {mark} ", style)
-        text.append(f"{name} {protocol} ")
-        text.append(fit(plain(_state(line, now, room)), room).rstrip() + "\n", "dim")
-    if len(lines) > SHOWN:
-        text.append(f"    and {len(lines) - SHOWN:,} more\n", "dim")
-    return text.append(_together(lines))
-
-
-def _state(line: "AccountLine", now: datetime, room: int) -> str:
-    """Return what matters most about an account, in the longest words that fit."""
-    if line.alarm:
-        words = alarm_words(line.alarm, now)
-        return words if len(words) <= room else words.removeprefix(f"{line.alarm.words} ")
-    coming = ahead(line.next_run, now)
-    last = f"{line.last}, next {coming}" if line.last and coming else ""
-    usual = coming or line.last or ("sends for all" if line.is_system else "")
-    return line.warning or (last if last and len(last) <= room else usual)
-
-
-def _mark(line: "AccountLine") -> tuple[str, str]:
-    if line.last_ok is False or line.alarm:
-        return glyphs().bad, "bold red"
-    return (glyphs().bad, "yellow") if line.warning else (glyphs().good, "")
-
-
-def _together(lines: Sequence["AccountLine"]) -> str:
-    if not lines:
-        return "  None yet. Press c, then e, then n to\n  insert the first one.\n"
-    importing, sending = sum(x.imports for x in lines), sum(x.is_system for x in lines)
-    imports = f"{count(importing, 'account')} import{'s' if importing == 1 else ''}"
-    return f"\n  {imports}, {sending or 'none'} sends.\n"
-
-
-def short(title: str) -> str:
-    """Return a protocol's title as a narrow column has room for it."""
-    return " ".join(title.split()[:2])
+def _notes(board: "Board") -> dict[tuple[str, ...], Note]:
+    """Return what stands beside the menu's entries."""
+    errors, uncertain = sum(board.errors.values()), board.outbox.get(UNCERTAIN, 0)
+    queued = board.outbox.get(QUEUED, 0) + board.outbox.get("sending", 0)
+    sending = (f"{uncertain:,} uncertain", "warn") if uncertain else (f"{queued:,} waiting", "dim")
+    return {
+        MAIL: (count(errors, "error"), "bad") if errors else ("", ""),
+        OUTBOX: sending if uncertain or queued else ("", ""),
+        ("Home", "Contacts", "Agents"): (f"{board.agents:,}", "dim"),
+        ("Home", "Contacts", "Suppliers"): (f"{board.suppliers:,}", "dim"),
+    }

@@ -1,20 +1,28 @@
 """A menu: headings and the entries below them, walked by arrows, Enter and first letters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.menu import Place, place
+from tui.widgets.chrome import fit
 from tui.widgets.glyphs import glyphs
 from tui.widgets.lines import LineView, Part
 from tui.widgets.page import Page
 
+Note = Part
+"""What stands at an entry's right: words and their tone."""
+
 
 class MenuLines(LineView):
     """The lines of a menu."""
+
+    notes: reactive[Mapping[tuple[str, ...], Note]] = reactive(dict)
 
     DEFAULT_CSS = """
     MenuLines { height: 1fr; padding: 1 0 0 1; }
@@ -41,7 +49,9 @@ class MenuLines(LineView):
         if not entry.screen:
             return [(entry.title, "head")]
         mark = glyphs().cursor if index == self.cursor else " "
-        return [(f" {mark} {entry.title} ", "")]
+        words, tone = self.notes.get(self.lines[index].path, ("", ""))
+        title = f" {mark} {entry.title} "
+        return [(title, ""), (fit(words, max(width - cell_len(title) - 2, 0), right=True), tone)]
 
     def on_key(self, event: events.Key) -> None:
         """A first letter opens the only entry that it begins, else goes to the next of them.

@@ -48,9 +48,9 @@ class Outbox(RowsPage):
     ]
 
     def __init__(self, path: tuple[str, ...], argument: str = "") -> None:
-        """Begin with every state."""
+        """Begin with the state that the argument names, "" for every one."""
         super().__init__(path, argument)
-        self.chosen_state = ""
+        self.chosen_state = argument
 
     def body(self) -> Iterable[Widget]:
         """Put the filters above the list."""

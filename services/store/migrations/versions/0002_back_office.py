@@ -127,6 +127,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("done_at IS NULL"),
         )
 
+    op.create_index("ix_import_run_started", "import_run", ["started_at"], unique=False)
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.alter_column("run_id", existing_type=sa.INTEGER(), nullable=True)
         batch_op.drop_constraint(batch_op.f("fk_ledger_run_id"), type_="foreignkey")

@@ -1,0 +1,134 @@
+"""How everything stands at one moment: what waits for a person, the accounts, and who works."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from models.contacts import PartyRow
+from models.mail import MailRow, OutboxRow, OutboxState, Outcome
+from models.work import ImportRunRow, RunState, WorkerRow
+from services import account_list
+from services.account_list import AccountLine
+from services.importing.result import Counts
+from services.sending.outbox import ALIVE_WITHIN
+from services.store.engine import Store
+
+STUCK = (OutboxState.UNCERTAIN, OutboxState.FAILED)
+"""States of outgoing mail in which only a person gets it any further."""
+
+
+@dataclass(frozen=True)
+class WorkerLine:
+    """A worker that was seen lately, and what it imports just now."""
+
+    host: str
+    seen_at: datetime
+    doing: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything that Home shows."""
+
+    accounts: Sequence[AccountLine] = ()
+    errors: dict[str, int] = field(default_factory=dict)
+    """Open errors by reason."""
+    outbox: dict[str, int] = field(default_factory=dict)
+    """Outgoing mail that is not sent yet, or stuck, by state."""
+    workers: Sequence[WorkerLine] = ()
+    today: Counts = field(default_factory=Counts)
+    """What imports that began today have done."""
+    agents: int = 0
+    suppliers: int = 0
+
+    @property
+    def stuck(self) -> int:
+        """How many outgoing messages wait although nobody is at work."""
+        return 0 if self.workers else self.outbox.get(OutboxState.QUEUED, 0)
+
+
+class Dashboard:
+    """Looks at everything in one short read."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        """Take the store to look at."""
+        self._store, self._now = store, now
+
+    def look(self) -> Board:
+        """Return how everything stands; a day begins at midnight of this host's zone."""
+        now = self._now()
+        local = now.astimezone()
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        with self._store.read() as session:
+            return Board(
+                account_list.lines(session, "", local),
+                _errors(session),
+                _outbox(session),
+                _workers(session, now),
+                _today(session, midnight),
+                _parties(session, "agent"),
+                _parties(session, "supplier"),
+            )
+
+
+def _errors(session: Session) -> dict[str, int]:
+    statement = (
+        select(MailRow.reason, func.count())
+        .where(MailRow.outcome == Outcome.ERROR, col(MailRow.dismissed_at).is_(None))
+        .group_by(col(MailRow.reason))
+        .order_by(func.count().desc(), col(MailRow.reason))
+    )
+    return dict(session.exec(statement).all())
+
+
+def _outbox(session: Session) -> dict[str, int]:
+    wanted = (OutboxState.QUEUED, OutboxState.SENDING, *STUCK)
+    statement = (
+        select(OutboxRow.state, func.count())
+        .where(col(OutboxRow.state).in_(wanted))
+        .group_by(col(OutboxRow.state))
+    )
+    return dict(session.exec(statement).all())
+
+
+def _workers(session: Session, now: datetime) -> list[WorkerLine]:
+    rows = session.exec(
+        select(WorkerRow)
+        .where(WorkerRow.seen_at > now - ALIVE_WITHIN)
+        .order_by(col(WorkerRow.started_at))
+    )
+    running = _running(session, now)
+    return [WorkerLine(_host(row.holder), row.seen_at, running.get(row.holder, "")) for row in rows]
+
+
+def _running(session: Session, now: datetime) -> dict[str, str]:
+    """Return what each process imports at this moment, in words."""
+    statement = select(ImportRunRow).where(
+        ImportRunRow.state == RunState.RUNNING, ImportRunRow.lease_until > now
+    )
+    found: dict[str, list[str]] = {}
+    for run in session.exec(statement):
+        done = run.before_start + run.known + run.imported + run.skipped + run.errors + run.gone
+        how_far = f" {done:,} of {run.server_count:,}" if run.server_count else ""
+        found.setdefault(run.holder, []).append(f"{run.account_name}{how_far}")
+    return {holder: f"importing {', '.join(names)}" for holder, names in found.items()}
+
+
+def _host(holder: str) -> str:
+    return holder.partition(":")[0]
+
+
+def _today(session: Session, midnight: datetime) -> Counts:
+    statement = select(
+        func.sum(ImportRunRow.imported),
+        func.sum(ImportRunRow.skipped),
+        func.sum(ImportRunRow.errors),
+    ).where(ImportRunRow.started_at >= midnight)
+    imported, skipped, errors = (int(number or 0) for number in session.exec(statement).one())
+    return Counts(imported=imported, skipped=skipped, errors=errors)
+
+
+def _parties(session: Session, kind: str) -> int:
+    return session.exec(select(func.count()).where(PartyRow.kind == kind)).one()

@@ -1,0 +1,226 @@
+"""The right side of Home: what waits for a person, how the accounts fare, and who is at work."""
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from services.text import count, plain
+from tui.widgets.chrome import fit
+from tui.widgets.glyphs import glyphs
+from tui.widgets.lines import LineView, Part
+from tui.widgets.times import ahead, alarm_words, short_clock
+
+if TYPE_CHECKING:
+    from services.account_list import AccountLine
+    from services.dashboard import Board
+    from tui.app import Console
+
+# The words of models.mail.OutboxState, whose import would cost the first paint the store's own.
+QUEUED, UNCERTAIN, FAILED = "queued", "uncertain", "failed"
+
+Way = Callable[["Console"], None]
+"""How one gets from a line to what it speaks of."""
+
+MAIL = ("Home", "Messages", "Email Management")
+OUTBOX = ("Home", "Messages", "Outbox")
+TASKS = ("Home", "System", "Scheduled Tasks")
+
+
+@dataclass(frozen=True)
+class BoardLine:
+    """One line, and where Enter leads from it."""
+
+    parts: Sequence[Part]
+    way: Way | None = None
+    digit: int = 0
+    """The digit that opens it from anywhere on Home; 0 for none."""
+
+
+class BoardView(LineView):
+    """Shows a board; Enter opens what a line speaks of."""
+
+    DEFAULT_CSS = """
+    BoardView { width: 1fr; height: 1fr; padding: 1 1 0 1; }
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        super().__init__()
+        self.make: Callable[[int], Sequence[BoardLine]] = lambda _width: ()
+        """Draws what is known for a width."""
+        self.lines: Sequence[BoardLine] = ()
+
+    def show(self, make: Callable[[int], Sequence[BoardLine]]) -> None:
+        """Show other lines, and draw only where they differ."""
+        self.make = make
+        self._remake()
+
+    def _remake(self) -> None:
+        lines = self.make(self.size.width)
+        if [line.parts for line in lines] != [line.parts for line in self.lines]:
+            self.lines = lines
+            self.renew()
+        self.lines = lines
+
+    def on_resize(self) -> None:
+        """Draw for the new width."""
+        self._remake()
+        super().on_resize()
+
+    def count(self) -> int:
+        """Return how many lines there are."""
+        return len(self.lines)
+
+    def selectable(self, index: int) -> bool:
+        """Only what leads somewhere can be chosen."""
+        return self.lines[index].way is not None
+
+    def draw(self, index: int, width: int) -> Sequence[Part]:
+        """Draw a line."""
+        return self.lines[index].parts
+
+    def numbered(self, number: int) -> bool:
+        """Tell whether the line at a place is the one with that digit."""
+        return 0 < number < len(self.lines) and self.lines[number].digit == number
+
+    def way(self, index: int) -> Way | None:
+        """Return where a line leads."""
+        return self.lines[index].way if index < len(self.lines) else None
+
+
+def failure_lines(words: str, width: int) -> Sequence[BoardLine]:
+    """Return why nothing is known."""
+    wrapped = textwrap.wrap(plain(words), max(width - 2, 20))
+    return [
+        BoardLine([("The store is not open", "head")]),
+        *(BoardLine([(line, "")]) for line in ["", *wrapped]),
+    ]
+
+
+def board_lines(board: "Board", now: datetime, width: int) -> Sequence[BoardLine]:
+    """Return a board's lines: what waits first, since that is what one comes for."""
+    waiting = list(waiting_lines(board, now))
+    head = [BoardLine([("Waiting for you", "head")])] if waiting else []
+    numbered = [_numbered(number, line, width) for number, line in enumerate(waiting, 1)]
+    gap = [BoardLine([])]
+    return [
+        *head,
+        *numbered,
+        *(gap if waiting else ()),
+        BoardLine([("Accounts", "head")]),
+        *(_account(line, now, width) for line in board.accounts),
+        *_none(board),
+        *gap,
+        BoardLine([("Workers", "head")]),
+        *(BoardLine(parts, _opens(TASKS)) for parts in _workers(board, now, width)),
+        *gap,
+        *(BoardLine([(f"  {words}", "dim")]) for words in _together(board)),
+    ]
+
+
+def _numbered(number: int, line: BoardLine, width: int) -> BoardLine:
+    """Put the digit before a line that opens it from anywhere on Home."""
+    ((words, tone),) = line.parts
+    shown = str(number) if number < 10 else " "
+    parts = [(f"  {shown} ", "dim"), (fit(words, max(width - 4, 0)), tone)]
+    return BoardLine(parts, line.way, number)
+
+
+def waiting_lines(board: "Board", now: datetime) -> Iterable[BoardLine]:
+    """Return what only a person gets any further, the most pressing first."""
+    if board.errors:
+        causes = (
+            f"{number:,} {reason.replace('-', ' ')}" for reason, number in board.errors.items()
+        )
+        total = count(sum(board.errors.values()), "error")
+        yield BoardLine([(f"{total}: {', '.join(causes)}", "bad")], _opens(MAIL, "error"))
+    for state, words in (
+        (UNCERTAIN, "may or may not have been sent"),
+        (FAILED, "failed to be sent"),
+    ):
+        if number := board.outbox.get(state, 0):
+            tone = "bad" if state is FAILED else "warn"
+            yield BoardLine([(f"{count(number, 'message')} {words}", tone)], _opens(OUTBOX, state))
+    if board.stuck:
+        words = f"{count(board.stuck, 'message')} to send, and no worker is alive"
+        yield BoardLine([(words, "warn")], _opens(OUTBOX, QUEUED))
+    for line in board.accounts:
+        if line.secret_warning:
+            words = f"{line.name}: {line.secret_warning}"
+            yield BoardLine([(words, "warn")], _opens_account(line.name))
+
+
+def _account(line: "AccountLine", now: datetime, width: int) -> BoardLine:
+    bad = line.last_ok is False or line.alarm is not None
+    mark, tone = (glyphs().bad, "bad") if bad else (glyphs().good, "")
+    if line.warning and not bad:
+        mark, tone = glyphs().bad, "warn"
+    name = fit(line.name, 14 if width < 60 else 30)
+    protocol = fit(short(line.protocol_title), 10)
+    room = max(width - len(name) - len(protocol) - 6, 0)
+    state = _state(line, now, room)
+    parts = [(f"  {mark} ", tone), (f"{name} {protocol} ", ""), (fit(state, room), "dim")]
+    return BoardLine(parts, _opens_account(line.name))
+
+
+def _state(line: "AccountLine", now: datetime, room: int) -> str:
+    """Return what matters most about an account, in the longest words that fit."""
+    if line.alarm:
+        words = alarm_words(line.alarm, now)
+        return words if len(words) <= room else words.removeprefix(f"{line.alarm.words} ")
+    coming = ahead(line.next_run, now)
+    last = f"{line.last}, next {coming}" if line.last and coming else ""
+    usual = coming or line.last or ("sends for all" if line.is_system else "")
+    return line.warning or (last if last and len(last) <= room else usual)
+
+
+def _none(board: "Board") -> Iterable[BoardLine]:
+    if not board.accounts:
+        yield BoardLine([("  None yet: press c, e, n to insert one.", "dim")])
+
+
+def _workers(board: "Board", now: datetime, width: int) -> Iterable[Sequence[Part]]:
+    for worker in board.workers:
+        doing = worker.doing or f"idle, last seen {short_clock(worker.seen_at, now)}"
+        yield [(fit(f"    {worker.host}  {doing}", width), "")]
+    if not board.workers:
+        tone = "warn" if board.accounts else "dim"
+        mark = glyphs().bad if board.accounts else " "
+        yield [(fit(f"  {mark} none alive: run tourmail worker", width), tone)]
+
+
+def _together(board: "Board") -> Iterable[str]:
+    importing = sum(line.imports for line in board.accounts)
+    sending = sum(line.is_system for line in board.accounts)
+    if board.accounts:
+        imports = f"{count(importing, 'account')} import{'s' if importing == 1 else ''}"
+        yield f"{imports}, {sending or 'none'} sends."
+    today = board.today
+    if today.imported or today.skipped or today.errors:
+        errors = count(today.errors, "error")
+        yield f"Today: {today.imported:,} imported, {today.skipped:,} skipped, {errors}."
+
+
+def _opens(path: tuple[str, ...], argument: str = "") -> Way:
+    return partial(_open, path=path, argument=argument)
+
+
+def _open(console: "Console", path: tuple[str, ...], argument: str) -> None:
+    from tui.menu import place
+
+    console.open(place(path).about(argument))
+
+
+def _opens_account(name: str) -> Way:
+    def way(console: "Console") -> None:
+        console.work(console.open_account(name))
+
+    return way
+
+
+def short(title: str) -> str:
+    """Return a protocol's title as a narrow column has room for it."""
+    return " ".join(title.split()[:2])
