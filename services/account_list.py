@@ -43,6 +43,7 @@ class AccountLine:
     """When its schedule imports next, None where it has none or it is off."""
     alarm: Alarm | None
     """Why somebody should look at its schedule."""
+    version: int
 
 
 def lines(session: Session, text: str, now: datetime) -> Sequence[AccountLine]:
@@ -108,6 +109,7 @@ def _line(
         warning=secret or _failure(run),
         next_run=plan.next_run,
         alarm=plan.alarm,
+        version=row.version,
     )
 
 

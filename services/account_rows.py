@@ -139,7 +139,7 @@ def new(now: datetime) -> EmailAccountRow:
     )
 
 
-def fill(row: EmailAccountRow, draft: AccountDraft, who: str, now: datetime) -> None:
+def fill(row: EmailAccountRow, draft: AccountDraft) -> None:
     """Write a draft's own columns to a row; children and secrets have functions of their own."""
     row.name, row.name_key = draft.identity.name, name_key(draft.identity.name)
     row.description, row.is_system = draft.identity.description, draft.identity.is_system
@@ -150,6 +150,10 @@ def fill(row: EmailAccountRow, draft: AccountDraft, who: str, now: datetime) -> 
     email: dict[str, Any] = draft.email.model_dump() if draft.email else {"default_email": None}
     for name, value in email.items():
         setattr(row, name, value)
+
+
+def stamp(row: EmailAccountRow, who: str, now: datetime) -> None:
+    """Make what a row holds a new version, and say whose it is."""
     row.updated_at, row.updated_by, row.version = now, who, row.version + 1
 
 

@@ -20,19 +20,28 @@ from models.account import (
     ProtocolSettings,
 )
 from models.fields import name_key
+from models.history import Act
 from models.mail import LedgerRow, MailboxMarkRow, MailRow
+from models.schedule import ScheduleRow
 from services import account_list, account_rows
+from services.account_changes import account_changes
 from services.account_draft import draft_from
 from services.account_list import AccountLine, waiting
 from services.actor import Actor
 from services.config import Config
-from services.errors import InUse, InvalidInput, NeedsConsent, NotFound, ServiceError, Stale
+from services.differences import FieldChange
+from services.errors import InUse, InvalidInput, NeedsConsent, NotFound, ServiceError
+from services.history import History
 from services.protocols import PROTOCOLS
+from services.schedule_rows import note_deletion
 from services.sending.decisions import wake
 from services.store.engine import Store
 from services.text import count
 from services.vault import Vault
 
+KIND = "account"
+"""What the history calls an email account."""
+HANDED_OVER = FieldChange("identity.is_system", "System Email Account", "yes", "no")
 TYPE_AGAIN = "Type it again: the stored one was saved for another server, user or security."
 
 
@@ -46,10 +55,11 @@ class AccountService:
         actor: Actor,
         now: Callable[[], datetime],
         config: Config,
+        history: History,
     ) -> None:
         """Take the store, the vault for secrets, who is at work, and how the process is set up."""
         self._store, self._vault, self._actor, self._now = store, vault, actor, now
-        self._config = config
+        self._config, self._history = config, history
 
     # ------------------------------------------------------------------ reading
 
@@ -129,12 +139,14 @@ class AccountService:
 
         `lacking` lets a required secret be typed later; until then nothing can be connected.
         """
-        row = session.get(EmailAccountRow, of) if of else None
+        row = session.get(EmailAccountRow, of, with_for_update=True) if of else None
         if of and row is None:
             raise NotFound("This account has been deleted meanwhile.")
         self._refuse_wrong(session, row, draft, seen_version, lacking=lacking)
         _ask(session, row, draft, consent)
+        before = account_rows.load(session, self._vault, row) if row else None
         row = self._write(session, row, draft, self._now())
+        self._note(session, row, before, draft)
         return account_rows.load(session, self._vault, row)
 
     def deletion(self, which: uuid.UUID | str) -> str:
@@ -149,11 +161,16 @@ class AccountService:
         goes = "its secrets, its schedule, its forward list and its import state"
         return f"Delete {row.name} with {goes}?{stays}"
 
-    def delete(self, which: uuid.UUID | str) -> None:
-        """Delete an account; its mail stays and keeps its name. Raises NotFound, InUse."""
+    def delete(self, which: uuid.UUID | str, seen_version: int | None = None) -> None:
+        """Delete an account; its mail stays and keeps its name.
+
+        Raises NotFound, InUse, and Stale where somebody has changed it since `seen_version`.
+        """
         with self._store.write() as session:
-            row = _row(session, which)
+            row = _row(session, which, lock=True)
+            self._history.refuse_stale(session, KIND, row.name, row.version, seen_version)
             _refuse_deletion(session, row)
+            self._note_deletion(session, row)
             session.delete(row)
 
     # ------------------------------------------------------------------ parts
@@ -167,12 +184,8 @@ class AccountService:
         *,
         lacking: bool,
     ) -> None:
-        if row and seen_version is not None and row.version != seen_version:
-            raise Stale(
-                f"{row.updated_by} has changed {row.name} since you opened it.",
-                "Open it again to see the change; nothing was saved.",
-                by=row.updated_by,
-            )
+        if row is not None:
+            self._history.refuse_stale(session, KIND, row.name, row.version, seen_version)
         errors = _name_errors(session, row, draft.identity.name) | self._unfit(draft)
         secrets = self._secret_errors(session, row, draft)
         _refuse(errors | (_but_missing(draft.settings, secrets) if lacking else secrets))
@@ -180,16 +193,16 @@ class AccountService:
     def _write(
         self, session: Session, row: EmailAccountRow | None, draft: AccountDraft, now: datetime
     ) -> EmailAccountRow:
-        who = self._actor.who
         if draft.identity.is_system:
-            _resign_others(session, row, who, now)
+            self._resign_other(session, row, now)
         if row is None:
             row = account_rows.new(now)
+            row.version = self._history.first_version(session, KIND, draft.identity.name)
         elif row.protocol != draft.protocol:
             self._vault.remove(session, row.id)
         importing = draft.importing or ImportSettings()
         started = not _forget_old_mark(session, row, draft, importing)
-        account_rows.fill(row, draft, who, now)
+        account_rows.fill(row, draft)
         account_rows.fill_import(row, importing, now, started=started)
         session.add(row)
         session.flush()
@@ -197,6 +210,41 @@ class AccountService:
         self._save_secrets(session, row.id, draft)
         wake(session, row.id, now)  # what waited for these settings to be mended
         return row
+
+    def _resign_other(self, session: Session, row: EmailAccountRow | None, now: datetime) -> None:
+        """Take the System Email Account from whoever has it."""
+        other = _other_system(session, row, lock=True)
+        if other:
+            other.is_system = False
+            account_rows.stamp(other, self._actor.who, now)
+            session.add(other)
+            session.flush()
+            self._history.note(session, Act.CHANGE, KIND, other.name, other.version, [HANDED_OVER])
+
+    def _note(
+        self,
+        session: Session,
+        row: EmailAccountRow,
+        before: Account | None,
+        draft: AccountDraft,
+    ) -> None:
+        """Write down what a save changed; what it left as it was is no new version."""
+        after = account_rows.load(session, self._vault, row)
+        changes = account_changes(before, after, draft)
+        if changes:
+            account_rows.stamp(row, self._actor.who, self._now())
+            act = Act.CHANGE if before else Act.INSERT
+            self._history.note(session, act, KIND, row.name, row.version, changes)
+
+    def _note_deletion(self, session: Session, row: EmailAccountRow) -> None:
+        schedule = session.exec(select(ScheduleRow).where(ScheduleRow.account_id == row.id)).first()
+        if schedule:
+            note_deletion(self._history, session, schedule, row)
+        try:
+            gone = account_changes(account_rows.load(session, self._vault, row), None)
+        except ServiceError:  # what no rule allows any more can be deleted all the same
+            gone = []
+        self._history.note(session, Act.DELETE, KIND, row.name, row.version + 1, gone)
 
     def _unfit(self, draft: AccountDraft) -> dict[str, str]:
         """Return what this process lacks for the settings, such as a variable that is not set."""
@@ -242,13 +290,14 @@ class AccountService:
         return settings.model_copy(update=found)
 
 
-def _row(session: Session, which: uuid.UUID | str) -> EmailAccountRow:
+def _row(session: Session, which: uuid.UUID | str, *, lock: bool = False) -> EmailAccountRow:
+    """Return an account's row; what is to be changed is locked, so that versions hold."""
+    statement = select(EmailAccountRow)
     if isinstance(which, uuid.UUID):
-        row = session.get(EmailAccountRow, which)
+        statement = statement.where(EmailAccountRow.id == which)
     else:
-        row = session.exec(
-            select(EmailAccountRow).where(EmailAccountRow.name_key == name_key(which.strip()))
-        ).first()
+        statement = statement.where(EmailAccountRow.name_key == name_key(which.strip()))
+    row = session.exec(statement.with_for_update() if lock else statement).first()
     if row is None:
         raise NotFound(f"There is no email account {which}.")
     return row
@@ -333,20 +382,15 @@ def questions(session: Session, row: EmailAccountRow | None, draft: AccountDraft
     return found
 
 
-def _other_system(session: Session, row: EmailAccountRow | None) -> EmailAccountRow | None:
+def _other_system(
+    session: Session, row: EmailAccountRow | None, *, lock: bool = False
+) -> EmailAccountRow | None:
     statement = select(EmailAccountRow).where(EmailAccountRow.is_system)
+    if lock:
+        statement = statement.with_for_update()
     if row is not None:
         statement = statement.where(EmailAccountRow.id != row.id)
     return session.exec(statement).first()
-
-
-def _resign_others(session: Session, row: EmailAccountRow | None, who: str, now: datetime) -> None:
-    other = _other_system(session, row)
-    if other:
-        other.is_system, other.version = False, other.version + 1
-        other.updated_at, other.updated_by = now, who
-        session.add(other)
-        session.flush()
 
 
 def _forget_old_mark(

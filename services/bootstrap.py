@@ -12,6 +12,7 @@ from services.codes import CodeService
 from services.config import Config, read_config
 from services.connections import Connections
 from services.contacts import ContactService
+from services.history import History
 from services.key_ring import open_ring
 from services.probe import ProbeService
 from services.store.engine import Store
@@ -47,9 +48,16 @@ class Services:
     now: Callable[[], datetime]
 
     @cached_property
+    def history(self) -> History:
+        """Who changed what."""
+        return History(self.store, self.actor, self.now)
+
+    @cached_property
     def accounts(self) -> AccountService:
         """Email accounts."""
-        return AccountService(self.store, self.vault, self.actor, self.now, self.config)
+        return AccountService(
+            self.store, self.vault, self.actor, self.now, self.config, self.history
+        )
 
     @cached_property
     def account_text(self) -> "AccountText":
@@ -61,12 +69,12 @@ class Services:
     @cached_property
     def codes(self) -> CodeService:
         """The code tables."""
-        return CodeService(self.store)
+        return CodeService(self.store, self.history)
 
     @cached_property
     def contacts(self) -> ContactService:
         """Agents and suppliers."""
-        return ContactService(self.store)
+        return ContactService(self.store, self.history)
 
     @cached_property
     def connections(self) -> Connections:
@@ -107,7 +115,7 @@ class Services:
         """Scheduled Tasks."""
         from services.schedules import ScheduleService
 
-        return ScheduleService(self.store, self.actor, self.now)
+        return ScheduleService(self.store, self.actor, self.now, self.history)
 
     @cached_property
     def dashboard(self) -> "Dashboard":

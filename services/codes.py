@@ -1,7 +1,7 @@
 """The code tables: one service for all of them, driven by `models.codes.CODE_TABLES`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ForeignKeyConstraint, Table, func
@@ -11,8 +11,11 @@ from sqlmodel import Session, col, select
 from models.base import Row
 from models.codes import CODE_TABLES, CodeTable
 from models.fields import References, Section, name_key
-from services.errors import InUse, InvalidInput, NotFound, Stale
+from models.history import Act
+from services.differences import differences
+from services.errors import InUse, InvalidInput, NotFound
 from services.forms import check
+from services.history import History
 from services.store.engine import Store
 from services.text import count
 
@@ -38,9 +41,9 @@ class Choice:
 class CodeService:
     """Lists, saves and deletes the records of any code table."""
 
-    def __init__(self, store: Store) -> None:
-        """Take the store that the tables lie in."""
-        self._store = store
+    def __init__(self, store: Store, history: History) -> None:
+        """Take the store that the tables lie in, and the history of what is done to them."""
+        self._store, self._history = store, history
 
     def list(self, table_key: str, text: str = "") -> Sequence[Record]:
         """Return the records whose fields contain the text, in the order of their keys."""
@@ -76,31 +79,60 @@ class CodeService:
         """Save a new record, or the changes of the one named `key`.
 
         Raises InvalidInput with the fields at fault, NotFound, and Stale where somebody has
-        changed the record since `seen_version`.
+        changed the record since `seen_version`. What is saved unchanged stays as it was.
         """
         table = code_table(table_key)
         values = check(table.form, raw)
         with self._store.write() as session:
-            row = _new_row(session, table, values) if key is None else _row(session, table, key)
-            if key is not None:
+            if key is None:
+                row, old = self._new_row(session, table, values), None
+            else:
+                row = _row(session, table, key, lock=True)
+                old = _record(table, row)
                 _refuse_rename(table, row, values)
-                _refuse_stale(table, row, key, seen_version)
+                self._history.refuse_stale(session, table_key, old.key, row.version, seen_version)
             _fill(session, table, row, values)
             session.add(row)
             session.flush()
-            return _record(table, row)
+            return self._noted(session, table, row, old)
 
-    def delete(self, table_key: str, key: str) -> None:
-        """Delete a record. Raises NotFound, and InUse naming what refers to it."""
+    def _noted(self, session: Session, table: CodeTable, row: Any, old: Record | None) -> Record:
+        """Write down what a save changed, and return the record."""
+        new = _record(table, row)
+        changes = differences(table.form, old.values if old else None, new.values)
+        if changes:
+            row.version += 1
+            act = Act.CHANGE if old else Act.INSERT
+            self._history.note(session, act, table.key, new.key, row.version, changes)
+        return replace(new, version=row.version)
+
+    def _new_row(self, session: Session, table: CodeTable, values: Section) -> Any:
+        name = str(getattr(values, table.key_field))
+        taken = select(table.row).where(_column(table, "key") == name_key(name))
+        if session.exec(taken).first() is not None:
+            raise InvalidInput({table.key_field: f"{name} exists already."})
+        version = self._history.first_version(session, table.key, name)
+        return table.row(key=name_key(name), version=version)
+
+    def delete(self, table_key: str, key: str, seen_version: int | None = None) -> None:
+        """Delete a record.
+
+        Raises NotFound, InUse naming what refers to it, and Stale where somebody has changed it
+        since `seen_version`.
+        """
         table = code_table(table_key)
         with self._store.write() as session:
-            row = _row(session, table, key)
+            row = _row(session, table, key, lock=True)
+            old = _record(table, row)
+            self._history.refuse_stale(session, table_key, old.key, row.version, seen_version)
             users = used_by(session, row)
             if users:
                 raise InUse(
                     f"The {table.noun} {key} is in use by {', '.join(users)}.",
                     "Change those first.",
                 )
+            gone = differences(table.form, old.values, None)
+            self._history.note(session, Act.DELETE, table_key, old.key, row.version + 1, gone)
             session.delete(row)
 
 
@@ -157,19 +189,13 @@ def _column(table: CodeTable, name: str) -> Any:
     return col(getattr(table.row, name))
 
 
-def _row(session: Session, table: CodeTable, key: str) -> Any:
-    row = session.exec(select(table.row).where(_column(table, "key") == name_key(key))).first()
+def _row(session: Session, table: CodeTable, key: str, *, lock: bool = False) -> Any:
+    """Return a record's row; what is to be changed is locked, so that versions hold."""
+    statement = select(table.row).where(_column(table, "key") == name_key(key))
+    row = session.exec(statement.with_for_update() if lock else statement).first()
     if row is None:
         raise NotFound(f"There is no {table.noun} {key}.")
     return row
-
-
-def _new_row(session: Session, table: CodeTable, values: Section) -> Any:
-    name = str(getattr(values, table.key_field))
-    taken = select(table.row).where(_column(table, "key") == name_key(name))
-    if session.exec(taken).first() is not None:
-        raise InvalidInput({table.key_field: f"{name} exists already."})
-    return table.row(key=name_key(name), version=0)
 
 
 def _refuse_rename(table: CodeTable, row: Any, values: Section) -> None:
@@ -178,20 +204,11 @@ def _refuse_rename(table: CodeTable, row: Any, values: Section) -> None:
         raise InvalidInput({table.key_field: f"{title} cannot be changed once saved."})
 
 
-def _refuse_stale(table: CodeTable, row: Any, key: str, seen_version: int | None) -> None:
-    if seen_version is not None and row.version != seen_version:
-        raise Stale(
-            f"Somebody else has changed the {table.noun} {key} since you opened it.",
-            "Open it again to see the change; nothing was saved.",
-        )
-
-
 def _fill(session: Session, table: CodeTable, row: Any, values: Section) -> None:
     for name in table.form.model_fields:
         value = getattr(values, name)
         referred = _reference(table, name)
         setattr(row, name, _resolve(session, referred, value, name) if referred else value)
-    row.version += 1
 
 
 def _reference(table: CodeTable, name: str) -> str | None:

@@ -5,17 +5,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, or_
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, select
 
 from models.account import ContactSide
 from models.codes import ContactTypeRow
-from models.contacts import ContactForm, ContactRow, PartyForm, PartyRow
-from models.fields import address_key, name_key
+from models.contacts import ContactRow, PartyForm, PartyRow
+from models.fields import address_key
+from models.history import Act
 from services.codes import used_by
-from services.contact_file import Entry, parse
-from services.errors import InUse, InvalidInput, NotFound, Stale
+from services.contact_file import parse
+from services.contact_load import load_contacts
+from services.differences import differences
+from services.errors import InUse, InvalidInput
 from services.forms import check
+from services.history import History
 from services.paging import Page
+from services.party_rows import (
+    LoadResult,
+    Party,
+    new_party,
+    noted,
+    party_of,
+    party_row,
+    replace_contacts,
+)
 from services.store.engine import Store
 
 
@@ -25,16 +38,8 @@ class PartyLine:
 
     code: str
     name: str
-    contacts: int
-
-
-@dataclass(frozen=True)
-class Party:
-    """A saved agent or supplier, detached from the store."""
-
-    kind: str
-    form: PartyForm
     version: int
+    contacts: int
 
 
 @dataclass(frozen=True)
@@ -50,22 +55,12 @@ class KnownContact:
     """Code and name, for the reason in words."""
 
 
-@dataclass(frozen=True)
-class LoadResult:
-    """What a bulk load did, counted in contacts."""
-
-    added: int
-    updated: int
-    unchanged: int
-    removed: int
-
-
 class ContactService:
     """Keeps agents, suppliers and their contacts. `kind` is ``agent`` or ``supplier``."""
 
-    def __init__(self, store: Store) -> None:
-        """Take the store that they lie in."""
-        self._store = store
+    def __init__(self, store: Store, history: History) -> None:
+        """Take the store that they lie in, and the history of what is done to them."""
+        self._store, self._history = store, history
 
     def list(
         self, kind: str, text: str = "", after: str | None = None, limit: int = 200
@@ -77,7 +72,9 @@ class ContactService:
             .where(col(ContactRow.party_id) == PartyRow.id)
             .scalar_subquery()
         )
-        statement = _filtered(select(PartyRow.code, PartyRow.name, number), kind, text)
+        statement = _filtered(
+            select(PartyRow.code, PartyRow.name, PartyRow.version, number), kind, text
+        )
         if after is not None:
             statement = statement.where(col(PartyRow.code) > after)
         with self._store.read() as session:
@@ -94,7 +91,7 @@ class ContactService:
     def get(self, kind: str, code: str) -> Party:
         """Return one with its contacts. Raises NotFound."""
         with self._store.read() as session:
-            return _party(session, _row(session, kind, code))
+            return party_of(session, party_row(session, kind, code))
 
     def save(
         self,
@@ -109,27 +106,30 @@ class ContactService:
         """
         form = check(PartyForm, raw)
         with self._store.write() as session:
-            row = _new_row(session, kind, form) if code is None else _row(session, kind, code)
-            if code is not None and form.code != row.code:
-                raise InvalidInput({"code": "Code cannot be changed once saved."})
-            if seen_version is not None and row.version != seen_version:
-                raise Stale(
-                    f"Somebody else has changed the {kind} {row.code} since you opened it.",
-                    "Open it again to see the change; nothing was saved.",
-                )
-            row.name, row.version = form.name, row.version + 1
+            if code is None:
+                row, old = new_party(session, self._history, kind, form), None
+            else:
+                row, old = self._to_change(session, kind, code, seen_version)
+                if form.code != row.code:
+                    raise InvalidInput({"code": "Code cannot be changed once saved."})
+            row.name = form.name
             session.add(row)
             session.flush()
-            _replace_contacts(session, row, form.contacts)
-            return _party(session, row)
+            replace_contacts(session, row, form.contacts)
+            return noted(session, self._history, row, old)
 
-    def delete(self, kind: str, code: str) -> None:
-        """Delete one with its contacts; mail that came from them stays. Raises NotFound, InUse."""
+    def delete(self, kind: str, code: str, seen_version: int | None = None) -> None:
+        """Delete one with its contacts; mail that came from them stays.
+
+        Raises NotFound, InUse, and Stale where somebody has changed it since `seen_version`.
+        """
         with self._store.write() as session:
-            row = _row(session, kind, code)
+            row, old = self._to_change(session, kind, code, seen_version)
             users = [user for user in used_by(session, row) if "contact" not in user]
             if users:
                 raise InUse(f"The {kind} {code} is in use by {', '.join(users)}.")
+            gone = differences(PartyForm, old.form, None)
+            self._history.note(session, Act.DELETE, kind, row.code, row.version + 1, gone)
             session.delete(row)
 
     def load(self, lines: Iterable[str]) -> LoadResult:
@@ -141,7 +141,17 @@ class ContactService:
         """
         entries = parse(lines)
         with self._store.write() as session:
-            return _upsert(session, entries)
+            return load_contacts(session, self._history, entries)
+
+    # ------------------------------------------------------------------ parts
+
+    def _to_change(
+        self, session: Session, kind: str, code: str, seen_version: int | None
+    ) -> tuple[PartyRow, Party]:
+        """Return one's row, locked, and what it is. Raises NotFound, Stale."""
+        row = party_row(session, kind, code, lock=True)
+        self._history.refuse_stale(session, kind, row.code, row.version, seen_version)
+        return row, party_of(session, row)
 
 
 def known_senders(
@@ -184,118 +194,3 @@ def _filtered(statement: Any, kind: str, text: str) -> Any:
             col(PartyRow.id).in_(by_address),
         )
     )
-
-
-def _row(session: Session, kind: str, code: str) -> PartyRow:
-    row: PartyRow | None = session.exec(_by_code(kind, code)).first()
-    if row is None:
-        raise NotFound(f"There is no {kind} {code}.")
-    return row
-
-
-def _by_code(kind: str, code: str) -> Any:
-    return select(PartyRow).where(PartyRow.kind == kind, PartyRow.code == code.strip().upper())
-
-
-def _new_row(session: Session, kind: str, form: PartyForm) -> PartyRow:
-    if session.exec(_by_code(kind, form.code)).first() is not None:
-        raise InvalidInput({"code": f"{form.code} exists already."})
-    return PartyRow(kind=kind, code=form.code, name=form.name, version=0)
-
-
-def _party(session: Session, row: PartyRow) -> Party:
-    statement = (
-        select(ContactRow, ContactTypeRow.code)
-        .join(ContactTypeRow, col(ContactTypeRow.id) == ContactRow.contact_type_id)
-        .where(ContactRow.party_id == row.id)
-        .order_by(col(ContactRow.id))
-    )
-    contacts = tuple(
-        ContactForm.model_construct(name=contact.name, email=contact.email, contact_type=code)
-        for contact, code in session.exec(statement)
-    )
-    form = PartyForm.model_construct(code=row.code, name=row.name, contacts=contacts)
-    return Party(row.kind, form, row.version)
-
-
-def _replace_contacts(session: Session, row: PartyRow, contacts: Collection[ContactForm]) -> None:
-    """Keep the rows that stay, since mail refers to them; remove and add the others."""
-    types = _types(session)
-    wanted = {}
-    for place, contact in enumerate(contacts):
-        type_id = types.get(name_key(contact.contact_type))
-        if type_id is None:
-            path = f"contacts.{place}.contact_type"
-            raise InvalidInput({path: f"There is no contact type {contact.contact_type}."})
-        wanted[address_key(contact.email), type_id] = contact
-    _reconcile(session, row, wanted, scope=None)
-
-
-def _types(session: Session) -> dict[str, int]:
-    return {key: id_ for key, id_ in session.exec(select(ContactTypeRow.key, ContactTypeRow.id))
-            if id_ is not None}  # fmt: skip
-
-
-def _reconcile(
-    session: Session,
-    party: PartyRow,
-    wanted: Mapping[tuple[str, int], ContactForm],
-    scope: Collection[str] | None,
-) -> LoadResult:
-    """Make a party's contacts the wanted ones, within the addresses of `scope` (None: all)."""
-    there = {
-        (row.email_key, row.contact_type_id): row
-        for row in session.exec(select(ContactRow).where(ContactRow.party_id == party.id))
-        if scope is None or row.email_key in scope
-    }
-    surplus = [row.id for key, row in there.items() if key not in wanted]
-    session.exec(delete(ContactRow).where(col(ContactRow.id).in_(surplus)))
-    added = updated = 0
-    for key, contact in wanted.items():
-        row = there.get(key) or ContactRow(
-            party_id=party.id or 0, email=contact.email, email_key=key[0], contact_type_id=key[1]
-        )
-        added += key not in there
-        updated += key in there and (row.name, row.email) != (contact.name, contact.email)
-        row.name, row.email = contact.name, contact.email
-        session.add(row)
-    session.flush()
-    return LoadResult(added, updated, len(wanted) - added - updated, len(surplus))
-
-
-def _upsert(session: Session, entries: Collection[Entry]) -> LoadResult:
-    types = _types(session)
-    errors = {
-        f"line {entry.line}": f"type: There is no contact type {entry.contact.contact_type}."
-        for entry in entries
-        if entry.contact and name_key(entry.contact.contact_type) not in types
-    }
-    if errors:
-        raise InvalidInput(errors)
-    groups: dict[tuple[str, str], list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault((entry.kind, entry.party.code), []).append(entry)
-    results = [_upsert_party(session, group, types) for group in groups.values()]
-    return LoadResult(
-        sum(r.added for r in results),
-        sum(r.updated for r in results),
-        sum(r.unchanged for r in results),
-        sum(r.removed for r in results),
-    )
-
-
-def _upsert_party(session: Session, entries: list[Entry], types: Mapping[str, int]) -> LoadResult:
-    kind, party = entries[-1].kind, entries[-1].party
-    row = session.exec(_by_code(kind, party.code)).first()
-    row = row or PartyRow(kind=kind, code=party.code, name=party.name, version=0)
-    if row.version == 0 or row.name != party.name:
-        row.name, row.version = party.name, row.version + 1
-    session.add(row)
-    session.flush()
-    wanted = {
-        (address_key(entry.contact.email), types[name_key(entry.contact.contact_type)]):
-        entry.contact
-        for entry in entries
-        if entry.contact
-    }  # fmt: skip
-    return _reconcile(session, row, wanted, scope={key for key, _type in wanted})

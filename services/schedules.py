@@ -10,14 +10,18 @@ from sqlmodel import Session, col, select
 
 from models.account import EmailAccountRow
 from models.fields import name_key
+from models.history import Act
 from models.schedule import ScheduleForm, ScheduleRow
 from models.work import ImportRunRow, RunState
 from services.account_list import last_runs
 from services.actor import Actor
-from services.errors import InvalidInput, NotFound, Stale
+from services.differences import differences
+from services.errors import InvalidInput
 from services.forms import check
+from services.history import History
 from services.importing.result import Counts
 from services.paging import Page
+from services.schedule_rows import KIND, form_of, note_deletion, schedule_row, schedule_rows
 from services.schedule_state import Alarm, importing_now, standing
 from services.store.engine import Store
 from services.worker.due import Times, next_run
@@ -49,6 +53,7 @@ class ScheduleLine:
     next_run: datetime | None
     last: RunLine | None
     alarm: Alarm | None
+    version: int
 
     @property
     def enabled(self) -> bool:
@@ -68,9 +73,12 @@ class Schedule:
 class ScheduleService:
     """Keeps the schedules; `services.worker.sweep` takes up what they say is due."""
 
-    def __init__(self, store: Store, actor: Actor, now: Callable[[], datetime]) -> None:
-        """Take the store, and who is at work."""
+    def __init__(
+        self, store: Store, actor: Actor, now: Callable[[], datetime], history: History
+    ) -> None:
+        """Take the store, who is at work, and the history of what is done."""
         self._store, self._actor, self._now = store, actor, now
+        self._history = history
 
     # ------------------------------------------------------------------ reading
 
@@ -80,7 +88,7 @@ class ScheduleService:
         with self._store.read() as session:
             busy, last = importing_now(session, now), last_runs(session)
             found = []
-            for row, account in session.exec(_rows()):
+            for row, account in session.exec(schedule_rows()):
                 if wanted in account.name_key:
                     state = standing(
                         row, now, imports=account.import_enabled, busy=account.id in busy
@@ -92,7 +100,7 @@ class ScheduleService:
     def get(self, account: str) -> Schedule:
         """Return an account's schedule, by its name regardless of case. Raises NotFound."""
         with self._store.read() as session:
-            return _schedule(*_row(session, account))
+            return _schedule(*schedule_row(session, account))
 
     def candidates(self) -> Sequence[str]:
         """Return the accounts that import and have no schedule yet."""
@@ -135,13 +143,16 @@ class ScheduleService:
         with self._store.write() as session:
             if account is None:
                 row, owner = _new(session, form)
+                row.version = self._history.first_version(session, KIND, owner.name)
+                old = None
             else:
-                row, owner = _row(session, account)
+                row, owner = self._to_change(session, account, seen_version)
                 _refuse_other(form, owner)
-                _refuse_stale(row, owner.name, seen_version)
+                old = form_of(row, owner)
             self._fill(row, form)
             session.add(row)
             session.flush()
+            self._note(session, row, owner, old)
             return _schedule(row, owner)
 
     def switch(self, account: str, *, on: bool) -> Schedule:
@@ -150,10 +161,33 @@ class ScheduleService:
         values = found.form.model_dump() | {"enabled": on}
         return self.save(values, found.form.account, found.version)
 
-    def delete(self, account: str) -> None:
-        """Delete a schedule; the account and its runs stay. Raises NotFound."""
+    def delete(self, account: str, seen_version: int | None = None) -> None:
+        """Delete a schedule; the account and its runs stay.
+
+        Raises NotFound, and Stale where somebody has changed it since `seen_version`.
+        """
         with self._store.write() as session:
-            session.delete(_row(session, account)[0])
+            row, owner = self._to_change(session, account, seen_version)
+            note_deletion(self._history, session, row, owner)
+            session.delete(row)
+
+    def _to_change(
+        self, session: Session, account: str, seen_version: int | None
+    ) -> tuple[ScheduleRow, EmailAccountRow]:
+        row, owner = schedule_row(session, account, lock=True)
+        self._history.refuse_stale(session, KIND, owner.name, row.version, seen_version)
+        return row, owner
+
+    def _note(
+        self, session: Session, row: ScheduleRow, owner: EmailAccountRow, old: ScheduleForm | None
+    ) -> None:
+        """Write down what a save changed."""
+        changes = differences(ScheduleForm, old, form_of(row, owner))
+        if changes:
+            row.updated_at, row.updated_by = self._now(), self._actor.who
+            row.version += 1
+            act = Act.CHANGE if old else Act.INSERT
+            self._history.note(session, act, KIND, owner.name, row.version, changes)
 
     def _fill(self, row: ScheduleRow, form: ScheduleForm) -> None:
         now = self._now()
@@ -163,7 +197,6 @@ class ScheduleService:
         row.next_run_at = _first_run(form, old, now) if form.enabled else None
         if not form.enabled:
             row.owed_since = row.failing_since = None
-        row.updated_at, row.updated_by, row.version = now, self._actor.who, row.version + 1
 
 
 def times_of(row: ScheduleRow) -> Times:
@@ -203,21 +236,6 @@ def _zoned(form: ScheduleForm) -> ScheduleForm:
     return form.model_copy(update={"zone": get_localzone_name() or "UTC"})
 
 
-def _rows() -> Any:
-    return (
-        select(ScheduleRow, EmailAccountRow)
-        .join(EmailAccountRow, col(EmailAccountRow.id) == ScheduleRow.account_id)
-        .order_by(col(EmailAccountRow.name_key))
-    )
-
-
-def _row(session: Session, account: str) -> tuple[ScheduleRow, EmailAccountRow]:
-    found = session.exec(_rows().where(EmailAccountRow.name_key == name_key(account))).first()
-    if found is None:
-        raise NotFound(f"{account} has no schedule.")
-    return found[0], found[1]
-
-
 def _new(session: Session, form: ScheduleForm) -> tuple[ScheduleRow, EmailAccountRow]:
     """Return the row of a new schedule, not yet filled in. Raises InvalidInput at the account."""
     owner = session.exec(
@@ -240,28 +258,8 @@ def _refuse_other(form: ScheduleForm, owner: EmailAccountRow) -> None:
         raise InvalidInput({"account": "Import Emails cannot be changed once saved."})
 
 
-def _refuse_stale(row: ScheduleRow, name: str, seen_version: int | None) -> None:
-    if seen_version is not None and row.version != seen_version:
-        raise Stale(
-            f"{row.updated_by} has changed the schedule of {name} since you opened it.",
-            "Open it again to see the change; nothing was saved.",
-            by=row.updated_by,
-        )
-
-
-def _form(row: ScheduleRow, owner: EmailAccountRow) -> ScheduleForm:
-    # What is stored was valid when it was saved; a later, stricter rule must not hide it.
-    return ScheduleForm.model_construct(
-        account=owner.name,
-        enabled=row.enabled,
-        every=row.every_minutes,
-        cron=row.cron,
-        zone=row.zone,
-    )
-
-
 def _schedule(row: ScheduleRow, owner: EmailAccountRow) -> Schedule:
-    return Schedule(owner.id, _form(row, owner), row.version)
+    return Schedule(owner.id, form_of(row, owner), row.version)
 
 
 def _line(
@@ -272,4 +270,6 @@ def _line(
     alarm: Alarm | None,
 ) -> ScheduleLine:
     last = run_line(run) if run else None
-    return ScheduleLine(owner.id, owner.name, _form(row, owner), next_at, last, alarm)
+    return ScheduleLine(
+        owner.id, owner.name, form_of(row, owner), next_at, last, alarm, row.version
+    )

@@ -66,9 +66,13 @@ def test_the_key_is_fixed_once_saved(services: Services, table: str) -> None:
 @pytest.mark.parametrize("table", CODE_TABLES)
 def test_a_stale_save_is_refused(services: Services, table: str) -> None:
     saved = services.codes.save(table, NEW[table])
-    services.codes.save(table, NEW[table], saved.key, saved.version)
-    with pytest.raises(Stale):
+    described = list(CODE_TABLES[table].form.model_fields)[1]
+    other = {**NEW[table], described: "Other"}
+    services.codes.save(table, other, saved.key, saved.version)
+    with pytest.raises(Stale, match=services.actor.who):
         services.codes.save(table, NEW[table], saved.key, saved.version)
+    with pytest.raises(Stale, match="today"):
+        services.codes.delete(table, saved.key, saved.version)
 
 
 @pytest.mark.parametrize("table", CODE_TABLES)

@@ -7,8 +7,9 @@ import pytest
 from models.account import ContactSide
 from models.contacts import PartyRow
 from services.bootstrap import Services
-from services.contacts import LoadResult, known_senders
+from services.contacts import known_senders
 from services.errors import InvalidInput, NotFound, Stale
+from services.party_rows import LoadResult
 
 HEADER = "kind,code,name,contact,email,type"
 LODGE = {
@@ -79,7 +80,16 @@ def test_a_change_keeps_the_rows_that_stay(services: Services) -> None:
 
 def test_a_stale_save_is_refused(services: Services) -> None:
     saved = services.contacts.save("supplier", LODGE)
-    services.contacts.save("supplier", LODGE, "LODGE1", saved.version)
+    services.contacts.save("supplier", LODGE | {"contacts": []}, "LODGE1", saved.version)
+    with pytest.raises(Stale, match=services.actor.who):
+        services.contacts.save("supplier", LODGE, "LODGE1", saved.version)
+    with pytest.raises(Stale):
+        services.contacts.delete("supplier", "LODGE1", saved.version)
+
+
+def test_a_load_makes_an_open_form_stale(services: Services) -> None:
+    saved = services.contacts.save("supplier", LODGE)
+    load(services, "supplier,LODGE1,Safari Lodge,Walter N,walter@lodge.example,RS")
     with pytest.raises(Stale):
         services.contacts.save("supplier", LODGE, "LODGE1", saved.version)
 

@@ -98,7 +98,7 @@ def test_an_edit_keeps_what_is_due_and_the_older_form_is_refused(
     assert row(services).next_run_at == START + timedelta(minutes=60)
     services.schedules.save({"account": "RES", "every": 5}, "RES")
     assert row(services).next_run_at == START + timedelta(minutes=15)
-    with pytest.raises(Stale, match="has changed the schedule of RES"):
+    with pytest.raises(Stale, match="changed the schedule of RES today"):
         services.schedules.save({"account": "RES", "every": 7}, "RES", seen.version)
     with pytest.raises(InvalidInput, match="cannot be changed"):
         services.schedules.save({"account": "GROUPS", "every": 7}, "RES")

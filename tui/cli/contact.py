@@ -22,7 +22,7 @@ from tui.cli.party import tell_saved
 if TYPE_CHECKING:
     from services.bootstrap import Services
     from services.contact_lines import ContactLine
-    from services.contacts import Party
+    from services.party_rows import Party
 
 FIELDS = list(fields_of(ContactForm))
 

@@ -1,7 +1,6 @@
 """`tourmail agent` and `tourmail supplier`: one set of commands for both."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -17,7 +16,8 @@ from tui.cli.shown import as_json
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-    from services.contacts import Party, PartyLine
+    from services.contacts import PartyLine
+    from services.party_rows import Party
 
 CODE, *OTHERS = fields_of(PartyForm, skip=["contacts"])
 CONTACT = list(fields_of(ContactForm))
@@ -39,7 +39,12 @@ def _list(kind: str) -> Any:
         with opened() as services:
             lines = list(_lines(services, kind, text))
         if json:
-            write_json([asdict(line) for line in lines])
+            write_json(
+                [
+                    {"code": line.code, "name": line.name, "contacts": line.contacts}
+                    for line in lines
+                ]
+            )
             return
         rows = [(line.code, line.name, str(line.contacts)) for line in lines]
         write_table(("Code", "Name", "Contacts"), rows, f"There is no {kind} yet.")

@@ -12,6 +12,7 @@ COMMANDS = {
     "agent": ("party", "Agents, whose contacts' mail is imported."),
     "supplier": ("party", "Suppliers, whose contacts' mail is imported."),
     "contact": ("contact", "Contacts of agents and suppliers, one by one or from a CSV file."),
+    "history": ("history", "Who changed what in Code Setup, and when."),
     "import": ("importing", "Import an account's replies now."),
     "send": ("send", "Send a message through the System Email Account."),
     "outbox": ("outbox", "Outgoing mail: what waits, what went out, what failed."),

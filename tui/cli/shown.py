@@ -1,11 +1,12 @@
 """Records as commands show them: by label for people, by option for programs."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from models.fields import Absent, Section, Words
+from models.fields import Section
 from services.text import clock
+from services.words import words
 from tui.cli.fields import FieldOption, Kind
 
 
@@ -24,17 +25,7 @@ def as_pairs(
     """Yield the fields' labels and values in words; secrets are left out."""
     for option in fields:
         if option.kind is not Kind.SECRET:
-            yield option.info.title or option.word, words(option, option.value_in(sections))
-
-
-def words(option: FieldOption, value: Any) -> str:
-    """Return one value as a person reads it."""
-    for metadata in option.info.metadata:
-        if isinstance(metadata, Words) and not isinstance(value, date):
-            return metadata.labels.get(value, str(value))
-        if isinstance(metadata, Absent) and value is None:
-            return metadata.absent
-    return _text(value)
+            yield option.info.title or option.word, words(option.info, option.value_in(sections))
 
 
 def yes_no(value: bool) -> str:
@@ -45,17 +36,6 @@ def yes_no(value: bool) -> str:
 def moment(value: datetime | None) -> str:
     """Return a time for people, in this host's zone."""
     return clock(value, datetime.now().astimezone())
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return yes_no(value)
-    if isinstance(value, tuple):
-        return ", ".join(_text(item) for item in value)
-    if isinstance(value, Section):
-        email, name = getattr(value, "email", ""), getattr(value, "name", "")
-        return f"{name} <{email}>" if name else str(email)
-    return "" if value is None else str(value)
 
 
 def _jsonable(value: Any) -> Any:

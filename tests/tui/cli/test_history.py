@@ -1,0 +1,50 @@
+"""`tourmail history`."""
+
+from tests.tui.cli.conftest import CommandLine
+
+IMAP = ("--protocol", "imap", "--server", "mail.example.com", "--user", "res@example.com")
+
+
+def test_it_tells_who_changed_what_newest_first(codes: CommandLine) -> None:
+    codes.done("queue", "edit", "Errors", "--description", "What went wrong")
+    told = codes.done("history", "queue", "errors").out.splitlines()
+    assert told[0].split() == ["When", "Who", "Did", "Kind", "Name", "Field", "Old", "->", "new"]
+    assert "change" in told[1]
+    assert told[1].endswith("Description    none -> What went wrong")
+    assert "insert" in told[2]
+    assert told[3].strip() == "Queue Members  ANNA", "the line above says who and when"
+
+
+def test_programs_read_every_field(codes: CommandLine) -> None:
+    codes.done("contact-type", "edit", "AC", "--description", "Money")
+    changed, inserted = codes.done("history", "contact-type", "AC", "--json").json
+    assert changed["fields"] == [
+        {"field": "description", "title": "Description", "old": "Accounts", "new": "Money"}
+    ]
+    assert (changed["act"], changed["version"]) == ("change", 2)
+    assert inserted["at"].endswith("Z")
+
+
+def test_a_deleted_record_keeps_its_history_and_no_secret_is_in_it(codes: CommandLine) -> None:
+    codes.done("account", "add", "RES", *IMAP, "--password-file", "-", stdin="geheim-8371")
+    codes.done("account", "delete", "RES")
+    told = codes.done("history", "account", "res", "--json")
+    assert [change["act"] for change in told.json] == ["delete", "insert"]
+    assert "geheim" not in told.out
+    assert {"title": "Password", "field": "settings.password", "old": "", "new": "changed"} in (
+        told.json[1]["fields"]
+    )
+
+
+def test_without_a_name_all_of_them_are_told(codes: CommandLine) -> None:
+    assert len(codes.done("history", "--json").json) == 4
+    assert len(codes.done("history", "contact-type", "--json").json) == 2
+    assert len(codes.done("history", "--filter", "anna", "--json").json) == 2
+    assert len(codes.done("history", "--limit", "1", "--json").json) == 1
+
+
+def test_what_is_not_there_is_said(codes: CommandLine) -> None:
+    assert "of the queue destination Night" in codes.done("history", "queue", "Night").err
+    wrong = codes("history", "bookings")
+    assert wrong.code == 2
+    assert "contact-type" in wrong.err
