@@ -150,6 +150,22 @@ def letter(
     return ("\r\n".join(lines) + "\r\n\r\n" + body + "\r\n").encode()
 
 
+def bounce(returned: str = OURS, failed: str = GUIDE, action: str = "failed") -> bytes:
+    """Return a report that a message of ours was not delivered to somebody."""
+    return (
+        "Return-Path: <>\r\nFrom: MAILER-DAEMON@relay.test\r\nTo: office@operator.test\r\n"
+        "Subject: Undelivered Mail\r\nMessage-ID: <b1@relay.test>\r\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=edge\r\n\r\n"
+        "--edge\r\n\r\nSorry.\r\n"
+        "--edge\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; relay.test\r\n\r\n"
+        f"Final-Recipient: rfc822; {failed}\r\nAction: {action}\r\nStatus: 5.1.1\r\n"
+        "Diagnostic-Code: smtp; 550 5.1.1 User unknown\r\n\r\n"
+        f"--edge\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {returned}\r\n"
+        "Subject: Your rooms\r\n\r\n--edge--\r\n"
+    ).encode()
+
+
 @pytest.fixture
 def around(authority: Authority) -> Surroundings:
     return Surroundings(Config(ca_bundle=authority.bundle, max_message_mb=3))

@@ -1,9 +1,5 @@
 """Imports that are cut short: nothing is lost, nothing is doubled, and somebody is told."""
 
-import random
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +10,6 @@ from sqlmodel import Session, delete
 
 from models.mail import LedgerRow
 from services import connections
-from services.bootstrap import utc_now
 from services.cancel import Cancel
 from services.connections import MailboxBusy
 from services.errors import Cancelled, ConnectionFailed, Fenced, ServiceError
@@ -325,44 +320,3 @@ def test_bodies_are_fetched_in_batches_bounded_by_bytes(
     assert desk.run().counts.imported == 11
     assert len(batches) == 5
     assert sorted(batches)[-2] <= 100_000
-
-
-# ------------------------------------------------------------------ kill -9
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from services.config import Config
-from services.importing import walk
-from services.protocols import imap_listing
-from services.protocols.base import Surroundings
-from tests.stores import services_in
-imap_listing.PAGE_ITEMS, walk.BATCH_MESSAGES = 4, 2
-services = services_in(Path(sys.argv[1]))
-around = Surroundings(Config(ca_bundle=Path(sys.argv[2])))
-tell = lambda progress: print(progress.done, flush=True)
-services.importing.run("DESK", trigger="command", surroundings=around, progress=tell)
-"""
-
-
-@pytest.mark.parametrize("lines", [0, 1, 3, 5])
-def test_kill_9_at_any_point_loses_and_doubles_nothing(
-    full: Desk, tmp_path: Path, authority: Authority, lines: int
-) -> None:
-    root = Path(__file__).parents[3]
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path), str(authority.bundle)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, text=True) as process:
-        assert process.stdout is not None
-        for _ in range(lines):
-            process.stdout.readline()
-        if lines == 0:
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.2 + random.random() / 2)
-        process.send_signal(signal.SIGKILL)
-    later = services_in(tmp_path, lambda: utc_now() + timedelta(seconds=91))
-    desk = Desk(later, full.mailbox, full.around)
-    before = len(desk.mails())
-    counts = desk.run().counts
-    assert counts.imported == 12 - before
-    check_complete(desk)
-    later.close()

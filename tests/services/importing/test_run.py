@@ -8,25 +8,10 @@ import pytest
 from services.errors import ConnectionFailed, NotFound, ServiceError
 from services.importing.claim import AlreadyRunning
 from tests.corpus import TORTURE
-from tests.services.importing.conftest import GUIDE, OURS, Desk, letter
+from tests.services.importing.conftest import GUIDE, OURS, Desk, bounce, letter
 from tests.stores import START, Clock
 
 REPLY = f"In-Reply-To: {OURS}"
-
-
-def bounce(returned: str = OURS, failed: str = GUIDE, action: str = "failed") -> bytes:
-    return (
-        "Return-Path: <>\r\nFrom: MAILER-DAEMON@relay.test\r\nTo: office@operator.test\r\n"
-        "Subject: Undelivered Mail\r\nMessage-ID: <b1@relay.test>\r\n"
-        "Content-Type: multipart/report; report-type=delivery-status; boundary=edge\r\n\r\n"
-        "--edge\r\n\r\nSorry.\r\n"
-        "--edge\r\nContent-Type: message/delivery-status\r\n\r\n"
-        "Reporting-MTA: dns; relay.test\r\n\r\n"
-        f"Final-Recipient: rfc822; {failed}\r\nAction: {action}\r\nStatus: 5.1.1\r\n"
-        "Diagnostic-Code: smtp; 550 5.1.1 User unknown\r\n\r\n"
-        f"--edge\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {returned}\r\n"
-        "Subject: Your rooms\r\n\r\n--edge--\r\n"
-    ).encode()
 
 
 def test_every_rule_of_the_table_decides_its_message(desk: Desk) -> None:

@@ -1,0 +1,148 @@
+"""kill -9 at every commit of an import: the next run makes of it what an undisturbed one makes."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from models.queue import QueueMessageRow
+from services.bootstrap import Services, utc_now
+from services.config import Config
+from services.importing import walk
+from services.importing.claim import LEASE
+from services.protocols import imap_listing
+from services.protocols.base import Surroundings
+from tests.crash import killed_at_each_step, run_killed
+from tests.servers.mailbox import Mailbox
+from tests.servers.tls import Authority
+from tests.services.importing.conftest import GUIDE, OURS, Desk, bounce, letter
+from tests.stores import add_codes, services_in
+
+REPLY = f"In-Reply-To: {OURS}"
+TWICE = letter(REPLY, message_id="<twice@supplier.test>")
+LETTERS = (
+    letter(REPLY),
+    letter(sender="stranger@else.test"),
+    TWICE,
+    letter(REPLY, sender="stranger@else.test"),
+    b"\r\nNo header at all.\r\n",
+    TWICE,
+    bounce(),
+)
+
+
+def small_batches() -> None:
+    imap_listing.PAGE_ITEMS, walk.BATCH_MESSAGES = 4, 2
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap_listing, "PAGE_ITEMS", 4)
+    monkeypatch.setattr(walk, "BATCH_MESSAGES", 2)
+
+
+def import_now(folder: Path, bundle: Path) -> None:
+    """Import DESK of the store in a folder, in a process of its own."""
+    small_batches()
+    around = Surroundings(Config(ca_bundle=bundle))
+    services_in(folder).importing.run("DESK", trigger="schedule", surroundings=around)
+
+
+def outcome(services: Services) -> dict[str, Any]:
+    """Return what an import came to, without what differs from run to run by right."""
+    desk = Desk(services, None, None)  # type: ignore[arg-type]
+    mails = {line.id: (line.message_id, line.subject, line.outcome) for line in desk.mails()}
+    with services.store.read() as session:
+        queued = session.exec(select(QueueMessageRow.mail_id, QueueMessageRow.text)).all()
+    return {
+        "ledger": Counter((row.scope, row.item, row.outcome, row.reason) for row in desk.ledger()),
+        "mails": Counter(mails.values()),
+        "recipients": desk.recipients(),
+        "queue": Counter((mails[mail], words) for mail, words in queued if mail),
+    }
+
+
+@pytest.fixture
+def template(tmp_path: Path, mailbox: Mailbox, around: Surroundings) -> Path:
+    """A store whose account has not imported its mailbox yet."""
+    services = services_in(tmp_path / "template")
+    add_codes(services)
+    desk = Desk(services, mailbox, around)
+    desk.account(error_queue="Errors")
+    desk.contact(GUIDE)
+    desk.sent()
+    for raw in LETTERS:
+        mailbox.append(raw)
+    services.close()
+    return tmp_path / "template"
+
+
+@pytest.fixture
+def imported(template: Path, mailbox: Mailbox, around: Surroundings) -> Path:
+    """The same store after an import, with two more letters in a mailbox that was made anew."""
+    services = services_in(template)
+    Desk(services, mailbox, around).run()
+    services.close()
+    mailbox.append(letter(REPLY))
+    mailbox.append(letter(sender="stranger@else.test"))
+    mailbox.new_uidvalidity()
+    return template
+
+
+def case_of(template: Path) -> Callable[[int], Path]:
+    return lambda step: Path(shutil.copytree(template, template.with_name(f"case{step}")))
+
+
+def resumed(folder: Path, mailbox: Mailbox, around: Surroundings) -> dict[str, Any]:
+    """Import again once the dead run's lease has ended, and once more, to find nothing new."""
+    services = services_in(folder, lambda: utc_now() + LEASE + timedelta(seconds=1))
+    desk = Desk(services, mailbox, around)
+    desk.run()
+    assert desk.run().counts.known == len(mailbox.uids)
+    assert {row.state for row in desk.runs()} <= {"done", "failed"}
+    found = outcome(services)
+    assert len(found["ledger"]) == len(desk.ledger()), "one row a message"
+    services.close()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["template", "imported"])
+def test_kill_9_at_every_commit_ends_as_if_nothing_had_been(
+    kind: str, request: pytest.FixtureRequest, mailbox: Mailbox, authority: Authority
+) -> None:
+    around: Surroundings = request.getfixturevalue("around")
+    prepare = case_of(request.getfixturevalue(kind))
+    ends = [
+        resumed(folder, mailbox, around)
+        for folder in killed_at_each_step(prepare, import_now, authority.bundle)
+    ]
+    assert len(ends) > 14
+    undisturbed = ends[-1]
+    assert undisturbed["ledger"].total() >= len(mailbox.uids)
+    assert [end for end in ends if end != undisturbed] == []
+
+
+def test_an_import_whose_program_always_dies_gets_done_all_the_same(
+    template: Path, mailbox: Mailbox, around: Surroundings, authority: Authority
+) -> None:
+    ticks = 0
+    while run_killed(11, template, import_later, authority.bundle, ticks):
+        ticks += 1
+        assert ticks < len(LETTERS)
+    assert ticks > 1
+    services = services_in(template, lambda: utc_now() + (ticks + 1) * 2 * LEASE)
+    assert Desk(services, mailbox, around).run().counts.known == len(LETTERS)
+    services.close()
+
+
+def import_later(folder: Path, bundle: Path, ticks: int) -> None:
+    """Import once the leases of so many dead runs before have ended."""
+    small_batches()
+    services = services_in(folder, lambda: utc_now() + ticks * 2 * LEASE)
+    around = Surroundings(Config(ca_bundle=bundle))
+    services.importing.run("DESK", trigger="schedule", surroundings=around)
