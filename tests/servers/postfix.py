@@ -148,6 +148,15 @@ class Postfix:
         wait_until(lambda: len(self.delivered(recipient)) >= count, what)
         return self.delivered(recipient)
 
+    def wait_until_idle(self) -> None:
+        """Return once everything that was accepted has reached its recipients."""
+        queues = [self.root / "queue" / name for name in ("incoming", "active")]
+
+        def is_empty() -> bool:
+            return not any(at.is_file() for queue in queues for at in queue.rglob("*"))
+
+        wait_until(is_empty, "mail waits in the queue")
+
     def _lay_out(self) -> None:
         for folder in (*(f"queue/{name}" for name in _QUEUES.split()), "data", "sasl"):
             (self.root / folder).mkdir(parents=True)
