@@ -122,7 +122,7 @@ class Services:
         """How everything stands."""
         from services.dashboard import Dashboard
 
-        return Dashboard(self.store, self.now)
+        return Dashboard(self.store, self.connections, self.now)
 
     @cached_property
     def sweep(self) -> "Sweep":

@@ -11,6 +11,8 @@ from models.mail import MailRow, OutboxRow, OutboxState, Outcome
 from models.work import ImportRunRow, RunState, WorkerRow
 from services import account_list
 from services.account_list import AccountLine
+from services.connection_use import MailboxUse, in_use
+from services.connections import Connections
 from services.importing.result import Counts
 from services.sending.outbox import ALIVE_WITHIN
 from services.store.engine import Store
@@ -38,6 +40,7 @@ class Board:
     outbox: dict[str, int] = field(default_factory=dict)
     """Outgoing mail that is not sent yet, or stuck, by state."""
     workers: Sequence[WorkerLine] = ()
+    connections: Sequence[MailboxUse] = ()
     today: Counts = field(default_factory=Counts)
     """What imports that began today have done."""
     agents: int = 0
@@ -50,23 +53,25 @@ class Board:
 
 
 class Dashboard:
-    """Looks at everything in one short read."""
+    """Looks at everything in short reads."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
-        """Take the store to look at."""
-        self._store, self._now = store, now
+    def __init__(self, store: Store, connections: Connections, now: Callable[[], datetime]) -> None:
+        """Take the store to look at, and who counts its connections."""
+        self._store, self._connections, self._now = store, connections, now
 
     def look(self) -> Board:
         """Return how everything stands; a day begins at midnight of this host's zone."""
         now = self._now()
         local = now.astimezone()
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        connections = in_use(self._store, self._connections)
         with self._store.read() as session:
             return Board(
                 account_list.lines(session, "", local),
                 _errors(session),
                 _outbox(session),
                 _workers(session, now),
+                connections,
                 _today(session, midnight),
                 _parties(session, "agent"),
                 _parties(session, "supplier"),

@@ -109,6 +109,19 @@ async def test_workers_say_what_they_import(folder: Path, services: Services) ->
         assert driver.sees("Today: 61 imported, 0 skipped, 0 errors.")
 
 
+async def test_the_gauge_shows_connections_in_use_and_by_whom(
+    folder: Path, services: Services
+) -> None:
+    raw = imap_raw("ALPHA")
+    raw["limit"] = {"limit_to": 3}
+    account = save(services, raw)
+    with services.connections.hold(account.settings.mailbox(), "import", "ALPHA"):
+        async with console(folder) as driver:
+            assert driver.sees("ALPHA 1 of 3: import on ")
+    async with console(folder) as driver:
+        assert not driver.sees("Connections")
+
+
 async def test_home_looks_again_by_itself(folder: Path, services: Services) -> None:
     async with console(folder) as driver:
         add_errors(services, "unreadable")

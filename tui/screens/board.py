@@ -116,6 +116,8 @@ def board_lines(board: "Board", now: datetime, width: int) -> Sequence[BoardLine
         *gap,
         BoardLine([("Workers", "head")]),
         *(BoardLine(parts, _opens(TASKS)) for parts in _workers(board, now, width)),
+        *(gap if board.connections else ()),
+        *_connections(board, width),
         *gap,
         *(BoardLine([(f"  {words}", "dim")]) for words in _together(board)),
     ]
@@ -190,6 +192,17 @@ def _workers(board: "Board", now: datetime, width: int) -> Iterable[Sequence[Par
         tone = "warn" if board.accounts else "dim"
         mark = glyphs().bad if board.accounts else " "
         yield [(fit(f"  {mark} none alive: run tourmail worker", width), tone)]
+
+
+def _connections(board: "Board", width: int) -> Iterable[BoardLine]:
+    """Return the gauge: how many connections are open, of how many, and whose."""
+    if board.connections:
+        yield BoardLine([("Connections", "head")])
+    for use in board.connections:
+        of = "" if use.limit is None else f" of {use.limit}"
+        words = f"    {use.accounts}  {use.used}{of}: {use.holders}"
+        full = use.limit is not None and use.used >= use.limit
+        yield BoardLine([(fit(words, width), "warn" if full else "")])
 
 
 def _together(board: "Board") -> Iterable[str]:
