@@ -103,6 +103,8 @@ class Reason(StrEnum):
     ENQUIRY = "enquiry"
     UNRELATED = "unrelated"
     VANISHED = "vanished"
+    ASSIGNED = "assigned"
+    """Not a rule but a person decided: assigned by hand to a contact or a booking."""
 
 
 class OutboxRow(Row, table=True):

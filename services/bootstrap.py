@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from services.importing.run import ImportService
     from services.key_rotation import KeyService
     from services.mail import MailService
+    from services.management.service import Management
     from services.schedules import ScheduleService
     from services.sending.outbox import Outbox
     from services.worker.sweep import Sweep
@@ -137,6 +138,15 @@ class Services:
         from services.key_rotation import KeyService
 
         return KeyService(self.store, self.vault, self.config.key_path)
+
+    @cached_property
+    def management(self) -> "Management":
+        """What people do with mail that came in."""
+        from services.management.service import Management
+
+        return Management(
+            self.store, self.accounts, self.importing, self.outbox, self.actor, self.now
+        )
 
     @cached_property
     def mail(self) -> "MailService":

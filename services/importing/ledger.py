@@ -219,28 +219,10 @@ class Book:
         return {entry.item: id_ for id_, entry in zip(ids, entries, strict=True)}
 
     def _mail(self, entry: Entry) -> dict[str, Any]:
-        verdict, facts = entry.verdict, entry.facts
-        sender = next(iter(facts.senders), None)
-        return {
+        return mail_values(entry) | {
             "account_id": self.account.id,
             "account_name": self.account.name,
-            "outcome": verdict.outcome,
-            "reason": verdict.reason,
-            "why": verdict.why,
-            "received_at": entry.received,
-            "from_name": sender.name if sender else "",
-            "from_address": sender.address if sender else "",
-            "from_key": sender.key if sender else "",
-            "recipients": ", ".join(map(str, facts.recipients))[:2_000],
-            "subject": facts.subject,
-            "message_id": facts.message_id,
-            "booking": verdict.booking,
-            "contact_id": verdict.contact_id,
-            "queue_id": self.queue_id if verdict.outcome is Outcome.ERROR else None,
-            "answers_id": verdict.answers.id if verdict.answers else None,
-            "automatic": verdict.automatic,
-            "unverified": verdict.unverified,
-            "size": entry.prints.size,
+            "queue_id": self.queue_id if entry.verdict.outcome is Outcome.ERROR else None,
             "attachments": entry.attachments,
             "created_at": self.now(),
         }
@@ -260,6 +242,30 @@ class Book:
             "size": prints.size,
             "mail_id": mail_id if entry.makes_mail else prints.mail_id,
         }
+
+
+def mail_values(entry: Entry) -> dict[str, Any]:
+    """Return what a mail's row says of its message and its fate, whoever decided that and when."""
+    verdict, facts = entry.verdict, entry.facts
+    sender = next(iter(facts.senders), None)
+    return {
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "why": verdict.why,
+        "received_at": entry.received,
+        "from_name": sender.name if sender else "",
+        "from_address": sender.address if sender else "",
+        "from_key": sender.key if sender else "",
+        "recipients": ", ".join(map(str, facts.recipients))[:2_000],
+        "subject": facts.subject,
+        "message_id": facts.message_id,
+        "booking": verdict.booking,
+        "contact_id": verdict.contact_id,
+        "answers_id": verdict.answers.id if verdict.answers else None,
+        "automatic": verdict.automatic,
+        "unverified": verdict.unverified,
+        "size": entry.prints.size,
+    }
 
 
 def move_mark(session: Session, account_id: uuid.UUID, mark: Mark, before_start: int) -> None:

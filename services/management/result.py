@@ -1,0 +1,53 @@
+"""What an action did with each message, and all of it in one sentence."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from services.errors import Cancelled, ServiceError
+
+REFUSED = "refused"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one message."""
+
+    mail_id: int
+    done: bool
+    """Whether it is as the action was to have it."""
+    became: str
+    """In a word or two, for counting: ``forwarded``, ``imported``, ``still in error``, ``refused``.
+    """
+    words: str
+    """In a sentence: to whom it went, which rule fits it now, why it was refused."""
+    outbox_id: int | None = None
+    """The message that a forward made."""
+
+
+def guarded(mail_id: int, work: Callable[[], T]) -> T | Result:
+    """Return what an action makes of one message, or why it is refused. Raises Cancelled."""
+    try:
+        return work()
+    except Cancelled:
+        raise
+    except ServiceError as error:
+        return refused(mail_id, error)
+
+
+def refused(mail_id: int, error: ServiceError) -> Result:
+    """Return the result of a message with which nothing was done."""
+    return Result(mail_id, False, REFUSED, str(error))
+
+
+def summary(results: Sequence[Result]) -> str:
+    """Say what became of all: ``3 forwarded, 1 refused: There is no mail 7.``
+
+    The words are those of the first message that is not as it should be, else of a single one.
+    """
+    counted = Counter(result.became for result in sorted(results, key=lambda r: not r.done))
+    parts = ", ".join(f"{number:,} {became}" for became, number in counted.items())
+    told = next((r for r in results if not r.done), results[0] if len(results) == 1 else None)
+    return f"{parts}: {told.words}" if told and told.words else f"{parts or 'Nothing to do'}."
