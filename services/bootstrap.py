@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from services.key_rotation import KeyService
     from services.mail import MailService
     from services.management.service import Management
+    from services.queue_messages import QueueMessages
     from services.schedules import ScheduleService
     from services.sending.outbox import Outbox
+    from services.system_events import SystemEvents
     from services.worker.sweep import Sweep
 
 
@@ -138,6 +140,20 @@ class Services:
         from services.key_rotation import KeyService
 
         return KeyService(self.store, self.vault, self.config.key_path)
+
+    @cached_property
+    def queue_messages(self) -> "QueueMessages":
+        """What queues hold for their members."""
+        from services.queue_messages import QueueMessages
+
+        return QueueMessages(self.store, self.actor, self.now)
+
+    @cached_property
+    def system_events(self) -> "SystemEvents":
+        """What the system itself reports."""
+        from services.system_events import SystemEvents
+
+        return SystemEvents(self.store, self.now)
 
     @cached_property
     def management(self) -> "Management":

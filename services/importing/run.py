@@ -17,7 +17,7 @@ from services.importing import ledger
 from services.importing.claim import Claim, Claims
 from services.importing.ledger import Book
 from services.importing.recorder import LedgerRecorder, Rehearsal, note_reconciled
-from services.importing.result import Counts, Progress, RunResult
+from services.importing.result import WITHOUT_ROW, Counts, Progress, RunResult
 from services.importing.walk import Recorder, Walk
 from services.protocols import PROTOCOLS
 from services.protocols.base import Importer, Listing, Mark, Surroundings
@@ -233,8 +233,8 @@ class _Task:
         missing = abs(counts.server_count - counts.accounted) or abs(recorder.written - rows)
         if missing:
             words = (
-                f"{missing} of {counts.server_count} messages were left without a row. The next "
-                "import compares the whole mailbox with the ledger."
+                f"{missing} of {counts.server_count} {WITHOUT_ROW} The next import compares the "
+                "whole mailbox with the ledger."
             )
             soon = note_reconciled(self.account.id, _LONG_AGO)
             self.claims.finish(claim, RunState.FAILED, counts, words, soon)

@@ -14,8 +14,8 @@ from services.importing.run import ImportService
 from services.importing.walk import bounded
 from services.management.cases import Brief, Case, briefs, case_of
 from services.management.mailbox import Mailbox
-from services.management.result import Result, guarded, refused
 from services.protocols.base import Surroundings
+from services.results import Result, guarded, refused
 from services.store.engine import Store
 
 Tell = Callable[[int, int], None]
@@ -53,7 +53,7 @@ class Batches:
             with self._mailbox(account_id) as mailbox:
                 for part in bounded(group, lambda brief: brief.size):
                     for result in batch(mailbox, [brief.mail_id for brief in part]):
-                        results[result.mail_id] = result
+                        results[result.id] = result
                         self.tell(len(results), len(wanted))
                     self.around.cancel.check()
         return [results[mail_id] for mail_id in wanted]

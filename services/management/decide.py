@@ -13,8 +13,8 @@ from services.importing.fingerprint import content_digest
 from services.importing.parse import count_attachments
 from services.management.cases import Case, mail_of, unchanged
 from services.management.record import By, change, keep_bytes, note, update_ledger
-from services.management.result import Result
 from services.queue_rows import close_for_mail, raise_for_mail
+from services.results import Result
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from services.files import file_name
 from services.management.batches import Fetched
 from services.management.cases import Case, mail_of
 from services.management.record import By, note
-from services.management.result import Result
+from services.results import Result
 from services.sending.outbox import Outbox
 from services.store.engine import Store
 from services.text import plain

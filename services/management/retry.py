@@ -18,8 +18,8 @@ from services.importing.verdict import Verdict
 from services.management.cases import Case, case_of, unchanged
 from services.management.mailbox import Mailbox
 from services.management.record import By, note, rewrite
-from services.management.result import Result, guarded
 from services.protocols.base import Body, Header, Surroundings
+from services.results import Result, guarded
 from services.store.engine import Store
 
 _BECAME = {

@@ -21,9 +21,9 @@ from services.management.cases import Case, briefs, chunks, mail_of
 from services.management.forward import Approved, Forward, approved, forwarded_before
 from services.management.mailbox import Mailbox, Unfetchable
 from services.management.record import By
-from services.management.result import Result, guarded, refused
 from services.management.retry import Retry
 from services.protocols.base import Surroundings
+from services.results import Result, guarded, refused
 from services.sending.outbox import Outbox
 from services.store.engine import Store
 

@@ -1,6 +1,7 @@
 """Scheduled imports beside the outbox: a thread each, so that none delays anything else."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 1.0
 """Between two looks at what is due."""
+REPORT_SECONDS = 60.0
+"""Between two looks at what queues are to be told; a worker that has just begun looks later, since
+what it finds overdue it is about to do."""
 AT_ONCE = 4
 """Imports that one worker does side by side."""
 LEAVE_SECONDS = 10.0
@@ -46,6 +50,7 @@ class Imports:
         self._cancel = Cancel()
         self._changed = threading.Condition()
         self._running: set[threading.Thread] = set()
+        self._report_at = time.monotonic() + REPORT_SECONDS
         self._thread = threading.Thread(target=self._loop, name="imports", daemon=True)
 
     def __enter__(self) -> Self:
@@ -71,9 +76,23 @@ class Imports:
             while not self._cancel.requested:
                 self._start_due()
                 with self._changed:
-                    if self._once and not self._running:
-                        return
+                    ended = self._once and not self._running
+                if ended or time.monotonic() >= self._report_at:
+                    self._report()
+                if ended:
+                    return
+                with self._changed:
                     self._changed.wait(TICK_SECONDS)
+
+    def _report(self) -> None:
+        """Tell queues what is wrong; where that fails, imports go on."""
+        self._report_at = time.monotonic() + REPORT_SECONDS
+        try:
+            self._services.system_events.look()
+        except ServiceError as error:
+            self._say(str(error))
+        except Exception as error:  # noqa: BLE001 - a bug met here ends no import
+            self._say(f"Queues: tourmail met a fault of its own ({type(error).__name__}).")
 
     def _start_due(self) -> None:
         try:

@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from models.mail import MailActionRow, MailRow, OutboxRecipientRow, OutboxRow, RawMailRow
 from models.queue import QueueMessageRow
-from services.management.result import Result
+from services.results import Result
 from tests.services.importing.conftest import OURS, Desk, around, desk, letter
 from tests.stores import save, smtp_raw
 

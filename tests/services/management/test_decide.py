@@ -4,8 +4,8 @@ import pytest
 
 from services.config import Config
 from services.errors import InvalidInput
-from services.management.result import Result, summary
 from services.protocols.base import Surroundings
+from services.results import Result, summary
 from tests.services.importing.conftest import letter
 from tests.services.management.conftest import REPLY, STRANGER, Manager
 

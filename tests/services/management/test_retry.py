@@ -140,7 +140,7 @@ def test_what_is_too_large_is_imported_once_the_limit_is_raised(manager: Manager
 
 def test_imported_mail_unknown_mail_and_mail_of_nobody_is_refused(busy: Manager) -> None:
     results = busy.act("retry", [5, 99, 5])
-    assert [(r.mail_id, r.became) for r in results] == [(5, "refused"), (99, "refused")]
+    assert [(r.id, r.became) for r in results] == [(5, "refused"), (99, "refused")]
     assert "imported already" in results[0].words
     busy.services.accounts.delete("DESK")
     (result,) = busy.act("retry", [1])

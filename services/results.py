@@ -15,7 +15,8 @@ T = TypeVar("T")
 class Result:
     """What became of one message."""
 
-    mail_id: int
+    id: int
+    """The message's number."""
     done: bool
     """Whether it is as the action was to have it."""
     became: str
@@ -27,19 +28,19 @@ class Result:
     """The message that a forward made."""
 
 
-def guarded(mail_id: int, work: Callable[[], T]) -> T | Result:
+def guarded(which: int, work: Callable[[], T]) -> T | Result:
     """Return what an action makes of one message, or why it is refused. Raises Cancelled."""
     try:
         return work()
     except Cancelled:
         raise
     except ServiceError as error:
-        return refused(mail_id, error)
+        return refused(which, error)
 
 
-def refused(mail_id: int, error: ServiceError) -> Result:
+def refused(which: int, error: ServiceError) -> Result:
     """Return the result of a message with which nothing was done."""
-    return Result(mail_id, False, REFUSED, str(error))
+    return Result(which, False, REFUSED, str(error))
 
 
 def summary(results: Sequence[Result]) -> str:
