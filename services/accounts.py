@@ -16,6 +16,7 @@ from models.account import (
     Account,
     AccountDraft,
     EmailAccountRow,
+    EmailSettings,
     ImportSettings,
     ProtocolSettings,
 )
@@ -82,6 +83,16 @@ class AccountService:
         with self._store.read() as session:
             row = session.exec(select(EmailAccountRow).where(EmailAccountRow.is_system)).first()
             return account_rows.load(session, self._vault, row) if row else None
+
+    def sending(self) -> tuple[Account, EmailSettings]:
+        """Return the System Email Account and its rules. Raises ServiceError without one."""
+        account = self.system()
+        if account is None or account.email is None:
+            raise ServiceError(
+                "There is no System Email Account, so nothing can be sent.",
+                "Tick System Email Account on an SMTP or Office 365 account.",
+            )
+        return account, account.email
 
     def filled(self, account: Account) -> ProtocolSettings:
         """Return a saved account's settings with its secrets, to connect with.

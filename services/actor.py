@@ -23,12 +23,15 @@ class Actor:
 
 def current_actor() -> Actor:
     """Return who runs this process, by its real user id."""
-    uid = os.getuid()
+    return Actor(login_of(os.getuid()), _sudo_user(), socket.gethostname())
+
+
+def login_of(uid: int) -> str:
+    """Return the login of a user id, or the id in words where it has none."""
     try:
-        login = pwd.getpwuid(uid).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        login = f"uid {uid}"
-    return Actor(login, _sudo_user(), socket.gethostname())
+        return f"uid {uid}"
 
 
 def _sudo_user() -> str:

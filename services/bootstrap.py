@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from services.accounts import AccountService
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from services.queue_messages import QueueMessages
     from services.schedules import ScheduleService
     from services.sending.outbox import Outbox
+    from services.sending.pickup import Pickup
+    from services.sending.submissions import Submissions
     from services.system_events import SystemEvents
     from services.worker.sweep import Sweep
 
@@ -95,8 +98,38 @@ class Services:
         from services.sending.outbox import Outbox
 
         return Outbox(
-            self.store, self.accounts, self.connections, self.actor, self.holder, self.now
+            self.store,
+            self.accounts,
+            self.connections,
+            self.actor,
+            self.holder,
+            self.now,
+            self.submissions,
+            SystemRandom(),
         )
+
+    @cached_property
+    def submissions(self) -> "Submissions":
+        """Mail that programs hand in whole."""
+        from services.sending.submissions import Submissions
+
+        return Submissions(
+            self.store,
+            self.accounts,
+            self.actor,
+            self.now,
+            SystemRandom(),
+            self.config.max_message_bytes,
+        )
+
+    @cached_property
+    def pickup(self) -> "Pickup":
+        """The drop folder, emptied into the outbox."""
+        from services.sending.drop import DropFolder
+        from services.sending.pickup import Pickup
+
+        folder = DropFolder(self.config.drop_path)
+        return Pickup(folder, self.submissions, self.now, self.config.max_message_bytes)
 
     @cached_property
     def importing(self) -> "ImportService":

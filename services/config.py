@@ -29,7 +29,9 @@ class Config(BaseSettings):
     o365_login_url: str | None = Field(None, pattern=r"^https://")
     graph_url: str | None = Field(None, pattern=r"^https://")
     max_message_mb: int = Field(25, ge=1, le=1024)
-    """Mail above this size is not fetched, but listed as an error."""
+    """Mail above this size is not fetched, but listed as an error; handed in, it is refused."""
+    drop_folder: Path | None = None
+    """Where programs of other users hand mail over; `drop` in the store's folder by default."""
 
     @cached_property
     def folder(self) -> Path:
@@ -56,8 +58,24 @@ class Config(BaseSettings):
         return self.key_file or self.folder / "tourmail.key"
 
     @property
+    def store_file(self) -> Path | None:
+        """The file of an SQLite store, told without loading a database library."""
+        file = self.url.removeprefix("sqlite:///").partition("?")[0]
+        return Path(file) if self.url.startswith("sqlite:///") and file else None
+
+    @property
+    def drop_path(self) -> Path:
+        """The drop folder, there or not: the same for who hands over and for the worker."""
+        if self.drop_folder is not None:
+            return self.drop_folder
+        if self.database_url is not None and self.store_file is not None:
+            return self.store_file.parent / "drop"
+        # Strangers may not write to the system's folder, and yet mean its drop folder.
+        return (SYSTEM_FOLDER if SYSTEM_FOLDER.is_dir() else self.folder) / "drop"
+
+    @property
     def max_message_bytes(self) -> int:
-        """The size limit of imported mail in bytes."""
+        """The size limit of mail that comes in, from mailboxes and programs, in bytes."""
         return self.max_message_mb * 1_000_000
 
 

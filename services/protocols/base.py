@@ -246,6 +246,8 @@ class MailProtocol:
     """Opens a connection to send through: (settings with secrets, surroundings)."""
     importer: Callable[[Any, Surroundings], Importer] | None = None
     """Opens a connection to import from: (settings with secrets, surroundings)."""
+    has_envelope: bool = True
+    """Whether mail may go to others than its header names, and be sent on behalf of anybody."""
     connection_ceiling: int | None = None
     """The service's own limit of connections a mailbox, which No Limit cannot lift."""
     unfit: Callable[[Any, Config], Mapping[str, str]] = lambda _settings, _config: {}

@@ -123,6 +123,7 @@ OFFICE365 = MailProtocol(
     ladder=_climb,
     sender=_open_sender,
     importer=_open_importer,
+    has_envelope=False,
     connection_ceiling=4,
     unfit=cloud_errors,
 )

@@ -57,10 +57,11 @@ def new_stamp(random: Random, now: datetime, domain: str) -> Stamp:
 
 def subject_line(subject: str, booking: str | None, token: str) -> str:
     """Return the subject with the token that replies are matched by, where there is a booking."""
-    return f"{subject.strip()} {_tag(booking, token)}".strip()
+    return f"{subject.strip()} {subject_tag(booking, token)}".strip()
 
 
-def _tag(booking: str | None, token: str) -> str:
+def subject_tag(booking: str | None, token: str) -> str:
+    """Return what replies are matched by, "" without a booking."""
     return f"[#{booking}-{token}]" if booking else ""
 
 
@@ -86,9 +87,9 @@ def compose(mail: OutgoingMail, route: Route, stamp: Stamp) -> bytes:
         raise ValueError("line break in a subject")
     headers = [
         ("Date", format_datetime(stamp.date)),
-        ("From", _mailbox(route.header_from)),
-        ("Sender", _mailbox(route.sender) if route.sender else ""),
-        ("Reply-To", _mailbox(route.reply_to) if route.reply_to else ""),
+        ("From", header_mailbox(route.header_from)),
+        ("Sender", header_mailbox(route.sender) if route.sender else ""),
+        ("Reply-To", header_mailbox(route.reply_to) if route.reply_to else ""),
         ("To", _mailboxes(mail.to) or ("" if mail.cc else "undisclosed-recipients:;")),
         ("Cc", _mailboxes(mail.cc)),
         ("Subject", _subject(mail.subject, mail.booking, stamp.token)),
@@ -100,10 +101,11 @@ def compose(mail: OutgoingMail, route: Route, stamp: Stamp) -> bytes:
 
 
 def _mailboxes(texts: Iterable[str]) -> str:
-    return ",\r\n ".join(_mailbox(parse_mailbox(text)) for text in texts)
+    return ",\r\n ".join(header_mailbox(parse_mailbox(text)) for text in texts)
 
 
-def _mailbox(mailbox: Mailbox) -> str:
+def header_mailbox(mailbox: Mailbox) -> str:
+    """Write a mailbox as a header has it."""
     return f"{_phrase(mailbox.name)} <{mailbox.address}>" if mailbox.name else mailbox.address
 
 
@@ -116,11 +118,11 @@ def _phrase(name: str) -> str:
 
 def _subject(subject: str, booking: str | None, token: str) -> str:
     """Write the subject; the token stays legible in the raw header for servers that rewrite."""
-    text, tag = subject.strip(), _tag(booking, token)
+    text, mark = subject.strip(), subject_tag(booking, token)
     header = Header(header_name="Subject", maxlinelen=_LINE)
     header.append(text, "us-ascii" if _plain(text) else "utf-8")
-    if tag:
-        header.append(tag, "us-ascii")
+    if mark:
+        header.append(mark, "us-ascii")
     return header.encode(linesep="\r\n").strip()
 
 

@@ -6,21 +6,21 @@ to the account that accepted it, and state is kept for every recipient by itself
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from random import Random, SystemRandom
+from random import Random
 
 from sqlmodel import Session, col, func, select
 
-from models.account import Account, EmailSettings
 from models.mail import OutboxRow, OutboxState, OutgoingMail
 from models.work import WorkerRow
 from services.accounts import AccountService
 from services.actor import Actor
 from services.connections import Connections
-from services.errors import NotFound, ServiceError
+from services.errors import NotFound
 from services.paging import Page
 from services.protocols.base import Surroundings
 from services.sending import decisions, entry, rules, views
 from services.sending.deliver import Deliverer, Tally
+from services.sending.submissions import Submissions
 from services.sending.views import OutboxMessage
 from services.store.engine import Store
 
@@ -39,13 +39,13 @@ class Outbox:
         actor: Actor,
         holder: str,
         now: Callable[[], datetime],
-        random: Random | None = None,
+        submissions: Submissions,
+        random: Random,
     ) -> None:
-        """Take what it works with; `random` is the system's unless a test says otherwise."""
-        self._store, self._accounts = store, accounts
-        self._actor, self._now = actor, now
-        self._random = random or SystemRandom()
-        self._deliverer = Deliverer(store, accounts, connections, holder, now, self._random)
+        """Take what it works with."""
+        self._store, self._accounts, self._submissions = store, accounts, submissions
+        self._actor, self._now, self._random = actor, now, random
+        self._deliverer = Deliverer(store, accounts, connections, holder, now, random)
 
     def accept(
         self,
@@ -59,7 +59,7 @@ class Outbox:
         queued; ServiceError where there is no System Email Account.
         """
         while True:
-            account, email = self._system()
+            account, email = self._accounts.sending()
             rules.check(mail, email)
             with self._store.write() as session:
                 if entry.still_system(session, account):
@@ -123,8 +123,10 @@ class Outbox:
     def resend(self, which: int) -> OutboxMessage:
         """Queue a message anew for all who did not certainly get it, with the same Message-ID.
 
-        Raises NotFound; InUse where it is being sent just now or every recipient has it.
+        Raises NotFound; InUse where it is being sent just now or every recipient has it; and
+        InvalidInput where it was refused when it was handed in, and still is.
         """
+        self._submissions.check_again(which)
         with self._store.write() as session:
             decisions.resend(session, which, self._now())
             return views.one(session, which)
@@ -146,12 +148,3 @@ class Outbox:
         with self._store.write() as session:
             decisions.cancel(session, which, self._actor.who)
             return views.one(session, which)
-
-    def _system(self) -> tuple[Account, EmailSettings]:
-        account = self._accounts.system()
-        if account is None or account.email is None:
-            raise ServiceError(
-                "There is no System Email Account, so nothing can be sent.",
-                "Tick System Email Account on an SMTP or Office 365 account.",
-            )
-        return account, account.email

@@ -13,6 +13,9 @@ from services.sending.addresses import Mailbox, breaks_header, parse_mailbox, wi
 from services.text import plain
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+NO_CC = "Allow CC is not ticked for the System Email Account: no CC recipients."
+NO_BCC = "Allow BCC is not ticked for the System Email Account: no BCC recipients."
+BAD_BOOKING = "A booking reference has 1 to 20 letters, digits, hyphens, dots, slashes."
 _RESTRICTED = r"[A-Za-z0-9!#$&^_.+-]+"  # restricted names, RFC 6838 §4.2
 _MEDIA_TYPE = re.compile(rf"{_RESTRICTED}/{_RESTRICTED}")
 _LABELS = {"sender": "From", "to": "To", "cc": "CC", "bcc": "BCC"}
@@ -57,9 +60,9 @@ def _findings(mail: OutgoingMail, email: EmailSettings) -> Iterator[tuple[str, s
     if not (mail.to or mail.cc or mail.bcc):
         yield "to", "Enter at least one recipient."
     if mail.cc and not email.allow_cc:
-        yield "cc", "Allow CC is not ticked for the System Email Account: no CC recipients."
+        yield "cc", NO_CC
     if mail.bcc and not email.allow_bcc:
-        yield "bcc", "Allow BCC is not ticked for the System Email Account: no BCC recipients."
+        yield "bcc", NO_BCC
     yield from _address_findings(mail)
     yield from _text_findings(mail)
     for place, attachment in enumerate(mail.attachments):
@@ -83,8 +86,8 @@ def _text_findings(mail: OutgoingMail) -> Iterator[tuple[str, str]]:
     for field in ("text", "html"):
         if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in getattr(mail, field) or ""):
             yield field, "NUL characters and lone surrogates cannot be sent."
-    if mail.booking is not None and not re.fullmatch(BOOKING_PATTERN, mail.booking):
-        yield "booking", "A booking reference has 1 to 20 letters, digits, hyphens, dots, slashes."
+    if bad_booking(mail.booking):
+        yield "booking", BAD_BOOKING
 
 
 def _attachment_findings(
@@ -94,25 +97,39 @@ def _attachment_findings(
         yield field, "An attachment needs a name without control characters and line breaks."
     if not _MEDIA_TYPE.fullmatch(attachment.media_type):
         yield field, "A media type has the form type/subtype, such as application/pdf."
-    if is_docx(attachment) and not email.allow_docx:
-        yield (
-            field,
-            "Allow Attachment of Docx is not ticked for the System Email Account: "
-            f"“{plain(attachment.name, 60)}” is refused.",
-        )
+    if is_docx(attachment.name, attachment.media_type) and not email.allow_docx:
+        yield field, no_docx(attachment.name)
 
 
-def is_docx(attachment: Attachment) -> bool:
+def is_docx(name: str, media_type: str) -> bool:
     """Recognise a Word document by name or media type; its content is not looked into."""
     # Windows drops trailing dots and spaces, so "a.docx." opens in Word all the same.
-    name = unicodedata.normalize("NFKC", attachment.name).rstrip(" .").casefold()
-    return name.endswith(".docx") or attachment.media_type.casefold() == DOCX
+    name = unicodedata.normalize("NFKC", name).rstrip(" .").casefold()
+    return name.endswith(".docx") or media_type.casefold() == DOCX
+
+
+def no_docx(name: str) -> str:
+    """Name the rule that refuses a Word document."""
+    return (
+        "Allow Attachment of Docx is not ticked for the System Email Account: "
+        f"“{plain(name or 'a Word document', 60)}” is refused."
+    )
+
+
+def bad_booking(booking: str | None) -> bool:
+    """Tell whether a booking reference could not stand in a subject token."""
+    return booking is not None and not re.fullmatch(BOOKING_PATTERN, booking)
 
 
 def route(requested: str | None, email: EmailSettings) -> Route:
     """Return as whom a message goes out. Raises ValueError where the From asked for is none."""
+    return route_of(parse_mailbox(requested) if requested is not None else None, email)
+
+
+def route_of(requested: Mailbox | None, email: EmailSettings) -> Route:
+    """Return as whom a message goes out whose From was read already, in wire form."""
     default = Mailbox("", wire_address(email.default_email))
-    asked = parse_mailbox(requested) if requested is not None else default
+    asked = requested or default
     if address_key(asked.address) == address_key(default.address):
         return Route(Mailbox(asked.name, default.address), None, None, default.address)
     if email.send_from_match:

@@ -13,6 +13,7 @@ from services.protocols.base import Surroundings
 from services.sending.deliver import Tally
 from services.worker.heart import GRACE_SECONDS, Heart
 from services.worker.imports import Imports
+from services.worker.outgoing import work_off
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -82,4 +83,4 @@ def _go_on(services: "Services", around: Surroundings, stop: Cancel, tally: Tall
 
 def _work_off(services: "Services", around: Surroundings, stop: Cancel, tally: Tally) -> None:
     """Do everything that is due now."""
-    tally.add(services.outbox.run_due(around, stop=lambda: stop.requested))
+    tally.add(work_off(services, around, lambda: stop.requested))

@@ -101,7 +101,7 @@ def test_names_every_broken_rule_at_once() -> None:
     ],
 )
 def test_recognises_docx_by_name_or_media_type(name: str, media_type: str, expected: bool) -> None:
-    assert rules.is_docx(attachment(name, media_type)) is expected
+    assert rules.is_docx(name, media_type) is expected
     refused = rules.refusals(mail(attachments=(attachment(name, media_type),)), settings())
     assert bool(refused) is expected
     ticked = settings(allow_docx=True)

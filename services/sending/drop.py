@@ -1,0 +1,214 @@
+"""The drop folder: where programs hand mail over that may read neither the store nor its key.
+
+It is a one-way slot: strangers may put files in, but neither list the folder nor read, rename or
+remove what others put there (set-group-id, sticky, -wx for everybody). A file is written under
+another name, synchronised, and renamed, so that it is whole or not there at all.
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.submission import Submission
+from services.errors import ServiceError
+
+_MAGIC = b"tourmail submission 1\n"
+_NAME = re.compile(r"[0-9a-f]{32}\.msg")
+_UNFINISHED = re.compile(r"[0-9a-f]{32}\.tmp")
+_STALE_SECONDS = 86_400
+_MODE = 0o640
+"""For the owner, and the folder's group that the worker is in (by the set-group-id bit)."""
+_MOST_BESIDE = 1_000_000
+"""Bytes of an envelope: recipients and what else stands beside the message."""
+
+
+@dataclass(frozen=True)
+class DroppedFile:
+    """A file that somebody put into the folder, held under a lock."""
+
+    name: str
+    owner: int
+    """Whose it is, by the file system: a name in the text would prove nothing."""
+    at: float
+    """When it was put there, in seconds of the epoch."""
+    size: int
+    descriptor: int
+
+    def read(self, most: int) -> bytes:
+        """Return its first bytes."""
+        with open(self.descriptor, "rb", closefd=False) as file:
+            return file.read(most)
+
+
+class DropFolder:
+    """One drop folder, there or not."""
+
+    def __init__(self, path: Path) -> None:
+        """Take where it is."""
+        self.path = path
+
+    # ------------------------------------------------------------------ handing over
+
+    @property
+    def usable(self) -> bool:
+        """Whether this process may put something in."""
+        return self.path.is_dir() and os.access(self.path, os.W_OK | os.X_OK)
+
+    def put(self, submission: Submission) -> None:
+        """Hand a message over; once this returns, it survives a power cut. Raises ServiceError."""
+        try:
+            with _opened(self.path, os.O_PATH | os.O_DIRECTORY) as folder:
+                _refuse_unsafe(self.path, folder)
+                _write_whole(folder, encode(submission))
+        except OSError as error:
+            raise ServiceError(
+                f"The message cannot be put into {self.path}: {error.strerror}.",
+                "Nothing was accepted; try again later.",
+            ) from error
+
+    # ------------------------------------------------------------------ taking out
+
+    def names(self, now: float) -> list[str]:
+        """Return the files that are whole, the oldest first; none where nobody may list them.
+
+        What was begun a day before `now` (seconds of the epoch) and never finished is removed.
+        """
+        found = []
+        try:
+            with os.scandir(self.path) as entries:
+                listed = list(entries)
+        except OSError:
+            return []
+        for entry in listed:
+            with suppress(OSError):
+                at = entry.stat(follow_symlinks=False).st_mtime
+                if _NAME.fullmatch(entry.name):
+                    found.append((at, entry.name))
+                elif _UNFINISHED.fullmatch(entry.name) and at < now - _STALE_SECONDS:
+                    self.remove(entry.name)
+        return [name for _at, name in sorted(found)]
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[DroppedFile | None]:
+        """Lock a file; None where another worker has it, or it is no plain file of one name.
+
+        Symbolic links, pipes, devices and hard links are left alone: what they lead to may be
+        somebody else's. Raises OSError where it may not be read.
+        """
+        path = self.path / name
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            if _is_plain(path):
+                raise
+            yield None
+            return
+        try:
+            yield _locked(path, handle)
+        finally:
+            os.close(handle)
+
+    def remove(self, name: str) -> None:
+        """Take a file away whose message the store has. Raises OSError."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def set_aside(self, name: str) -> None:
+        """Keep a file that nothing can be made of under a name that is not looked at again."""
+        (self.path / name).rename(self.aside(name))
+
+    def aside(self, name: str) -> Path:
+        """Return where a file is kept that was set aside."""
+        return self.path / f"{name}.refused"
+
+
+def encode(submission: Submission) -> bytes:
+    """Return a file's content: a line that names its form, the envelope as JSON, the message."""
+    return _MAGIC + submission.model_dump_json(exclude={"data"}).encode() + b"\n" + submission.data
+
+
+def decode(content: bytes) -> Submission:
+    """Read a file's content, which anybody may have written. Raises ValueError in a sentence."""
+    if not content.startswith(_MAGIC):
+        raise ValueError("The file was not written by tourmail.")
+    envelope, _, data = content[len(_MAGIC) :].partition(b"\n")
+    try:
+        if len(envelope) > _MOST_BESIDE:
+            raise ValueError
+        return Submission.model_validate({**json.loads(envelope), "data": data})
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError("The file's envelope cannot be read.") from None
+
+
+def _locked(path: Path, handle: int) -> DroppedFile | None:
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        now = os.lstat(path)
+    except OSError:  # another worker has it, or has just had it
+        return None
+    if now.st_ino != found.st_ino:
+        return None
+    return DroppedFile(path.name, found.st_uid, found.st_mtime, found.st_size, handle)
+
+
+def _is_plain(path: Path) -> bool:
+    with suppress(OSError):
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    return False
+
+
+def _refuse_unsafe(path: Path, folder: int) -> None:
+    mode = os.fstat(folder).st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise ServiceError(
+            f"In {path} everybody could remove everybody's mail.",
+            "Its administrator sets its mode to 3733; nothing was accepted.",
+        )
+
+
+def _write_whole(folder: int, content: bytes) -> None:
+    name = secrets.token_hex(16)
+    unfinished = f"{name}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(unfinished, flags, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), _MODE)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.rename(unfinished, f"{name}.msg", src_dir_fd=folder, dst_dir_fd=folder)
+            _sync_folder(folder, file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(unfinished, dir_fd=folder)
+        raise
+
+
+def _sync_folder(folder: int, within: int) -> None:
+    """Make a new name survive: a folder that one may not read is synchronised with its disk."""
+    try:
+        with _opened(Path(f"/proc/self/fd/{folder}"), os.O_RDONLY | os.O_DIRECTORY) as readable:
+            os.fsync(readable)
+    except OSError:
+        if ctypes.CDLL(None, use_errno=True).syncfs(within):  # syncfs(2); Python has none
+            os.sync()
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    handle = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)

@@ -1,0 +1,189 @@
+"""The drop folder emptied into the outbox: once each, and nothing lost, whatever lies in it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from models.mail import OutboxState, RecipientState
+from models.submission import Submission
+from services.actor import login_of
+from services.bootstrap import Services
+from services.errors import InvalidInput
+from services.sending.drop import DropFolder, encode
+from services.sending.views import OutboxMessage
+from tests.stores import save, services_in, smtp_raw
+
+MAIL = b"To: a@x.test\nSubject: Offer\n\nHi\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DropFolder:
+    path = tmp_path / "drop"
+    path.mkdir()
+    return DropFolder(path)
+
+
+@pytest.fixture
+def services(tmp_path: Path, folder: DropFolder) -> Services:
+    made = services_in(tmp_path, drop_folder=folder.path)
+    save(made, smtp_raw())
+    return made
+
+
+def drop(folder: DropFolder, data: bytes = MAIL, *to: str) -> None:
+    folder.put(Submission(data=data, recipients=to or ("a@x.test",)))
+
+
+def put_raw(folder: DropFolder, content: bytes, letter: str = "a") -> Path:
+    path = folder.path / f"{letter * 32}.msg"
+    path.write_bytes(content)
+    return path
+
+
+def rows(services: Services) -> list[OutboxMessage]:
+    return services.outbox.list().rows
+
+
+def rename_account(services: Services, **email: object) -> None:
+    account = services.accounts.system()
+    assert account is not None
+    raw = smtp_raw()
+    raw["email"] |= email
+    save(services, raw, of=account.id, seen_version=account.version)
+
+
+def test_what_was_dropped_is_queued_in_order_as_its_owners(
+    services: Services, folder: DropFolder
+) -> None:
+    for number in range(3):
+        drop(folder, b"To: a@x.test\nSubject: %d\n\nHi" % number)
+        os.utime(folder.path / max(folder.path.iterdir(), key=os.path.getctime), (number, number))
+    assert services.pickup.waiting() == 3
+    assert services.pickup.collect() == 3
+    assert [row.subject for row in rows(services)] == ["2", "1", "0"]
+    assert {row.state for row in rows(services)} == {OutboxState.QUEUED}
+    assert {row.created_by for row in rows(services)} == {login_of(os.getuid())}
+    assert list(folder.path.iterdir()) == []
+    assert b"Date: Thu, 01 Jan 1970" in services.outbox.raw(1)
+
+
+def test_a_crash_between_commit_and_removal_makes_no_second_message(
+    services: Services, folder: DropFolder
+) -> None:
+    drop(folder)
+    (path,) = folder.path.iterdir()
+    content = path.read_bytes()
+    services.pickup.collect()
+    path.write_bytes(content)  # as the crash would have left it
+    services.pickup.collect()
+    assert len(rows(services)) == 1
+    assert list(folder.path.iterdir()) == []
+
+
+def test_the_same_message_may_be_handed_over_twice(services: Services, folder: DropFolder) -> None:
+    drop(folder, b"Message-ID: <one@x.test>\n" + MAIL)
+    drop(folder, b"Message-ID: <one@x.test>\n" + MAIL)
+    services.pickup.collect()
+    first, second = sorted(row.message_id for row in rows(services))
+    assert (first, second.startswith("<tourmail.")) == ("<one@x.test>", True)
+
+
+def test_a_refusal_is_a_failed_row_with_the_words(services: Services, folder: DropFolder) -> None:
+    rename_account(services, allow_cc=False)
+    drop(folder, b"To: a@x.test\nCc: b@x.test\nSubject: Offer\n\nHi", "a@x.test", "b@x.test")
+    services.pickup.collect()
+    (row,) = rows(services)
+    assert (row.state, row.subject) == (OutboxState.FAILED, "Offer")
+    assert "Allow CC" in row.last_error
+    assert [one.state for one in row.recipients] == [RecipientState.FAILED] * 2
+    assert list(folder.path.iterdir()) == []
+
+
+def test_resend_is_no_way_around_the_rules(services: Services, folder: DropFolder) -> None:
+    rename_account(services, allow_cc=False)
+    drop(folder, b"To: a@x.test\nCc: b@x.test\n\nHi", "a@x.test", "b@x.test")
+    services.pickup.collect()
+    with pytest.raises(InvalidInput, match="Allow CC"):
+        services.outbox.resend(1)
+    assert rows(services)[0].state is OutboxState.FAILED
+    rename_account(services, allow_cc=True)
+    assert services.outbox.resend(1).state is OutboxState.QUEUED
+
+
+def test_a_message_without_a_recipient_is_never_resent(
+    services: Services, folder: DropFolder
+) -> None:
+    folder.put(Submission(data=b"Subject: nobody\n\nHi"))
+    services.pickup.collect()
+    (row,) = rows(services)
+    assert (row.state, row.subject) == (OutboxState.FAILED, "nobody")
+    with pytest.raises(InvalidInput, match="No recipient"):
+        services.outbox.resend(row.id)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"Subject: by hand\n\nHi", b"tourmail submission 1\nnonsense\nTo: a@x.test\n\n"],
+)
+def test_what_is_malformed_becomes_a_failed_row(
+    services: Services, folder: DropFolder, content: bytes
+) -> None:
+    path = put_raw(folder, content)
+    assert services.pickup.collect() == 1
+    (row,) = rows(services)
+    assert row.state is OutboxState.FAILED
+    assert row.last_error.startswith("The file")
+    assert not path.exists()
+
+
+def test_what_is_too_large_becomes_a_failed_row_and_is_kept(
+    tmp_path: Path, folder: DropFolder
+) -> None:
+    services = services_in(tmp_path, drop_folder=folder.path, max_message_mb=1)
+    save(services, smtp_raw())
+    content = encode(Submission(data=b"Subject: big\n\n" + b"x" * 3_000_000, recipients=("a@b.c",)))
+    path = put_raw(folder, content)
+    assert services.pickup.collect() == 1
+    assert services.pickup.collect() == 0
+    (row,) = rows(services)
+    assert (row.state, "3.0 MB; at most 1 MB" in row.last_error) == (OutboxState.FAILED, True)
+    assert Path(f"{path}.refused").read_bytes() == content
+    assert len(services.outbox.raw(1)) < 100_000
+    with pytest.raises(InvalidInput):
+        services.outbox.resend(1)
+
+
+def test_without_a_system_email_account_all_waits_and_it_is_said_once(
+    tmp_path: Path, folder: DropFolder
+) -> None:
+    services = services_in(tmp_path, drop_folder=folder.path)
+    drop(folder)
+    said: list[str] = []
+    for _ in range(3):
+        assert services.pickup.collect(said.append) == 0
+    assert len(said) == 1
+    assert "no System Email Account" in said[0]
+    save(services, smtp_raw())
+    assert services.pickup.collect() == 1
+
+
+def test_junk_stops_nothing_and_is_told_once(services: Services, folder: DropFolder) -> None:
+    put_raw(folder, b"", "a").unlink()
+    (folder.path / f"{'a' * 32}.msg").symlink_to("/etc/passwd")
+    os.mkfifo(folder.path / f"{'b' * 32}.msg")
+    drop(folder)
+    said: list[str] = []
+    assert services.pickup.collect(said.append) == 1
+    assert services.pickup.collect(said.append) == 0
+    assert said == []
+    assert len(rows(services)) == 1
+
+
+def test_a_thousand_files_are_taken_in_several_goes(
+    services: Services, folder: DropFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.sending.pickup._AT_ONCE", 2)
+    for _ in range(3):
+        drop(folder)
+    assert [services.pickup.collect() for _ in range(3)] == [2, 1, 0]
