@@ -5,15 +5,20 @@ The two need different heavy libraries, so neither is imported before it is know
 
 import os
 import sys
+from pathlib import Path
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl+C ended: 128 and SIGINT's number."""
 
 
 def main() -> None:
-    """Run what the arguments ask for and exit with its code."""
+    """Run what the arguments ask for and exit with its code.
+
+    Under the name of sendmail (a symbolic link), as which programs call it, it is that command.
+    """
+    called = Path(sys.argv[0]).name
     try:
-        sys.exit(_run(sys.argv[1:]))
+        sys.exit(_run(["sendmail"] * (called == "sendmail") + sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
@@ -26,6 +31,10 @@ def _run(args: list[str]) -> int:
         from tui.app import run_console
 
         return run_console() or 0
+    if args[:1] == ["sendmail"]:  # in a hurry: other programs wait for it
+        from tui.cli.sendmail import run as send
+
+        return send(args[1:])
     from tui.cli.door import run
 
     return run(args)

@@ -15,6 +15,7 @@ COMMANDS = {
     "history": ("history", "Who changed what in Code Setup, and when."),
     "import": ("importing", "Import an account's replies now."),
     "send": ("send", "Send a message through the System Email Account."),
+    "sendmail": ("sendmail", "Drop-in for sendmail: other programs send through it."),
     "outbox": ("outbox", "Outgoing mail: what waits, what went out, what failed."),
     "mail": ("mail", "Mail that came in, and what became of it."),
     "schedule": ("schedule", "Scheduled tasks: when accounts are imported."),
