@@ -12,8 +12,10 @@ import pytest
 from tests.servers.dovecot import Dovecot
 from tests.servers.mailbox import Mailbox
 from tests.servers.postfix import Postfix
+from tests.servers.postgres import Postgres
 from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
+from tests.stores import config_in, use_database
 
 if TYPE_CHECKING:
     from tests.servers.cloud.contoso import Contoso
@@ -47,6 +49,41 @@ def postfix(authority: Authority) -> Iterator[Postfix]:
     """A real SMTP server for the whole session; skips unless the tests run as root."""
     with Postfix(authority.server) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL for the whole session; take `postgresql` for a store of one's own."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _database(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database that holds an empty store."""
+    from services.store.schema import open_store
+
+    folder, name = tmp_path_factory.mktemp("database"), postgres.create()
+    use_database(folder, postgres.url(name))
+    open_store(config_in(folder)).close()
+    return name
+
+
+@pytest.fixture
+def postgresql(postgres: Postgres, _database: str, tmp_path: Path) -> Iterator[str]:
+    """Have the store of `tmp_path` lie in PostgreSQL; returns its URL."""
+    url = postgres.url(_database)
+    use_database(tmp_path, url)
+    yield url
+    postgres.empty(_database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def both_stores(request: pytest.FixtureRequest) -> str:
+    """Run a test twice: on an SQLite store, and on a PostgreSQL one (see `services_in`)."""
+    if request.param == "postgresql":
+        request.getfixturevalue("postgresql")
+    return str(request.param)
 
 
 @pytest.fixture

@@ -5,10 +5,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from models.account import Account
-from services.bootstrap import Services, build, utc_now
+from services.bootstrap import Services, build
 from services.config import Config
 
+_DATABASE = "database.url"
+SQLITE_ONLY = pytest.mark.parametrize("both_stores", ["sqlite"], indirect=True)
+"""For a test of files, which PostgreSQL keeps to itself."""
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -25,16 +30,29 @@ class Clock:
         self.moment += timedelta(**delta)
 
 
+def use_database(folder: Path, url: str) -> None:
+    """Have the store of `folder` lie in this database, for other processes too."""
+    (folder / _DATABASE).write_text(url)
+
+
+def url_in(folder: Path) -> str:
+    """Return the URL of the store of `folder`: an SQLite file, unless `use_database` said so."""
+    named = folder / _DATABASE
+    return named.read_text() if named.exists() else f"sqlite:///{folder}/store/tourmail.sqlite"
+
+
 def config_in(folder: Path, **settings: Any) -> Config:
     """Return a configuration whose store and key lie in `folder`."""
     return Config(
-        database_url=f"sqlite:///{folder / 'store' / 'tourmail.sqlite'}",
+        database_url=url_in(folder),
         key_file=folder / "key" / "tourmail.key",
         **settings,
     )
 
 
-def services_in(folder: Path, now: Callable[[], datetime] = utc_now, **settings: Any) -> Services:
+def services_in(
+    folder: Path, now: Callable[[], datetime] | None = None, **settings: Any
+) -> Services:
     """Open (or make) the store in `folder`."""
     return build(config_in(folder, **settings), now)
 

@@ -58,13 +58,25 @@ class Daemon:
     """
 
     def __init__(
-        self, command: list[str], output: Path, address: tuple[str, int], grace: float
+        self,
+        command: list[str],
+        output: Path,
+        address: tuple[str, int],
+        grace: float,
+        *,
+        up: Callable[[tuple[str, int]], bool] = greets,
+        ask: signal.Signals = signal.SIGTERM,
     ) -> None:
-        """Start `command` and return once `address` greets; `stop` gives it `grace` seconds."""
+        """Start `command` and return once it is `up` at `address`.
+
+        `stop` asks it by the signal `ask` to end, and gives it `grace` seconds for that.
+        """
         self.output = output
         self._address = address
         self._grace = grace
-        prefix = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+        self._answers, self._ask = up, ask
+        prefix = ["setpriv", "--pdeathsig", ask.name.removeprefix("SIG")]
+        prefix = prefix if shutil.which("setpriv") else []
         with output.open("ab") as sink:
             self._process = subprocess.Popen(
                 [*prefix, *command],
@@ -74,7 +86,7 @@ class Daemon:
                 start_new_session=True,
             )
         try:
-            wait_until(self._up, f"no greeting on {address} from {command[0]}")
+            wait_until(self._up, f"no answer on {address} from {command[0]}")
         except BaseException:
             self.stop()
             raise
@@ -82,7 +94,7 @@ class Daemon:
     def _up(self) -> bool:
         if self._process.poll() is not None:
             raise RuntimeError(f"server ended at start:\n{self.output.read_text()}")
-        return greets(self._address)
+        return self._answers(self._address)
 
     @property
     def group(self) -> int:
@@ -91,10 +103,12 @@ class Daemon:
 
     def stop(self) -> None:
         """Ask the server to end, then end whatever of its group is still there."""
-        self._process.terminate()
+        self._process.send_signal(self._ask)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(self._grace)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.group, signal.SIGKILL)
         self._process.wait()
-        wait_until(lambda: not greets(self._address), f"something still answers on {self._address}")
+        wait_until(
+            lambda: not self._answers(self._address), f"something still answers on {self._address}"
+        )

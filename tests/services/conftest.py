@@ -16,8 +16,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def services(tmp_path: Path, clock: Clock) -> Iterator[Services]:
-    """Services on a new SQLite store with a few code records."""
+def services(both_stores: str, tmp_path: Path, clock: Clock) -> Iterator[Services]:
+    """Services on a new store of either kind with a few code records."""
     made = services_in(tmp_path, clock)
     add_codes(made)
     yield made

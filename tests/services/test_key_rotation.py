@@ -18,7 +18,7 @@ from services.errors import ServiceError
 from services.key_ring import WrongKey, open_ring
 from services.vault import Vault
 from tests.crash import killed_at_each_step
-from tests.stores import imap_raw, office365_raw, save, services_in
+from tests.stores import SQLITE_ONLY, imap_raw, office365_raw, save, services_in
 
 PASSWORDS = {"RESERVATIONS": "first secret", "GROUPS": "second secret"}
 
@@ -74,6 +74,7 @@ def test_the_rotated_store_opens_with_the_new_key_alone(
         services_in(tmp_path)
 
 
+@SQLITE_ONLY
 def test_old_keys_stay_for_older_backups_where_asked_for(
     full: Services, key: Path, tmp_path: Path
 ) -> None:

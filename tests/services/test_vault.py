@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sqlite3
 import stat
 import uuid
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from models.account import SecretRow
 from services.bootstrap import Services, build
 from services.errors import ServiceError
 from services.key_ring import WrongKey, open_ring
-from tests.stores import config_in, imap_raw, save, services_in
+from tests.stores import SQLITE_ONLY, config_in, imap_raw, save, services_in
 
 SECRET = "correct horse battery staple"
 HERE = ("imap", "mail.example.com", "anna")
@@ -44,20 +44,17 @@ def test_another_endpoint_does_not_decrypt(services: Services, owner: uuid.UUID)
 
 
 def test_a_row_copied_to_another_account_does_not_decrypt(
-    services: Services, owner: uuid.UUID, tmp_path: Path
+    services: Services, owner: uuid.UUID
 ) -> None:
     other = save(services, imap_raw("OTHER"))
-    with sqlite3.connect(tmp_path / "store" / "tourmail.sqlite") as connection:
-        connection.execute("DELETE FROM secret WHERE owner = ?", (other.id.hex,))
-        connection.execute(
-            "INSERT INTO secret SELECT ?, kind, key_id, nonce, ciphertext FROM secret "
-            "WHERE owner = ?",
-            (other.id.hex, owner.hex),
-        )
+    with services.store.write() as session:
+        row = session.get_one(SecretRow, (owner, "password"))
+        session.merge(SecretRow.model_validate(row, update={"owner": other.id}))
     with pytest.raises(ServiceError, match="not saved for this server"):
         read(services, other.id)
 
 
+@SQLITE_ONLY
 def test_nothing_secret_lies_in_the_files(
     services: Services, owner: uuid.UUID, tmp_path: Path
 ) -> None:

@@ -172,7 +172,9 @@ def around(authority: Authority) -> Surroundings:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, clock: Clock, mailbox: Mailbox, around: Surroundings) -> Iterator[Desk]:
+def desk(
+    both_stores: str, tmp_path: Path, clock: Clock, mailbox: Mailbox, around: Surroundings
+) -> Iterator[Desk]:
     """An account DESK that imports everything from contacts of type RS."""
     services = services_in(tmp_path, clock)
     add_codes(services)

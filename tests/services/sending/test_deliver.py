@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlmodel import Session
 
 from models.account import Account, ProtocolSettings
 from models.mail import OutboxState, OutgoingMail, RecipientState
@@ -36,7 +38,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def services(tmp_path: Path, clock: Clock, authority: Authority) -> Services:
+def services(both_stores: str, tmp_path: Path, clock: Clock, authority: Authority) -> Services:
     return services_in(tmp_path, clock, ca_bundle=authority.bundle)
 
 
@@ -398,7 +400,7 @@ def worker(folder: Path, authority: Authority) -> "subprocess.Popen[str]":
 
 
 def test_two_workers_at_once_send_each_message_once(
-    tmp_path: Path, authority: Authority, server: SmtpServer
+    both_stores: str, tmp_path: Path, authority: Authority, server: SmtpServer
 ) -> None:
     services = services_in(tmp_path, ca_bundle=authority.bundle)
     account(services, server.port)
@@ -414,7 +416,7 @@ def test_two_workers_at_once_send_each_message_once(
 
 @pytest.fixture
 def waiting(
-    tmp_path: Path, authority: Authority, server: SmtpServer
+    both_stores: str, tmp_path: Path, authority: Authority, server: SmtpServer
 ) -> tuple[Services, Clock, list[int]]:
     """Two messages in a store that other processes open too."""
     clock = Clock(utc_now())
@@ -444,6 +446,11 @@ def test_a_message_whose_worker_is_killed_is_uncertain_and_the_rest_goes_out(
     assert len(server.mails) == 1
 
 
+def lock_outbox(session: Session) -> None:
+    if session.connection().dialect.name == "postgresql":  # SQLite's whole store is locked
+        session.connection().execute(text("LOCK TABLE outbox"))
+
+
 def test_a_worker_killed_between_the_servers_yes_and_the_commit_sends_nothing_twice(
     tmp_path: Path, authority: Authority, server: SmtpServer, waiting: Any
 ) -> None:
@@ -452,7 +459,7 @@ def test_a_worker_killed_between_the_servers_yes_and_the_commit_sends_nothing_tw
     process = worker(tmp_path, authority)
     wait_until(lambda: "DATA" in server.commands, "no DATA")
     with services.store.write() as session:
-        session.connection()  # takes the write lock, so that the worker cannot commit
+        lock_outbox(session)  # so that the worker cannot commit
         wait_until(lambda: len(server.mails) == 1, "not taken")
         time.sleep(0.1)
         process.kill()
