@@ -18,6 +18,7 @@ from services.key_ring import open_ring
 from services.probe import ProbeService
 from services.store.engine import Store
 from services.store.schema import open_store
+from services.store.server import DatabaseClock
 from services.vault import Vault
 
 if TYPE_CHECKING:
@@ -209,8 +210,8 @@ class Services:
         self.store.close()
 
 
-def build(config: Config | None = None, now: Callable[[], datetime] = utc_now) -> Services:
-    """Open the store, prove the key, and return the services.
+def build(config: Config | None = None, now: Callable[[], datetime] | None = None) -> Services:
+    """Open the store, prove the key, and return the services; `now` is the store's clock.
 
     Raises ServiceError in one sentence: older, newer or foreign schema, wrong or missing key, a
     folder that cannot be used.
@@ -222,7 +223,12 @@ def build(config: Config | None = None, now: Callable[[], datetime] = utc_now) -
     except BaseException:
         store.close()
         raise
-    return Services(config, store, vault, current_actor(), new_holder(), now)
+    return Services(config, store, vault, current_actor(), new_holder(), now or _clock(store))
+
+
+def _clock(store: Store) -> Callable[[], datetime]:
+    """Return the clock that leases go by: with several hosts, the database server's."""
+    return DatabaseClock(store.engine) if store.is_server else utc_now
 
 
 def _open_vault(config: Config, store: Store) -> Vault:

@@ -1,7 +1,8 @@
-"""Engines and transactions, with SQLite's discipline kept in one place.
+"""Engines and transactions, with SQLite's discipline kept in one place, on PostgreSQL too.
 
 SQLite's own deferred transactions fail at once when a reader turns writer, whatever the busy
 timeout; so writers begin with BEGIN IMMEDIATE and readers with a plain BEGIN, and both are short.
+A reader sees the store as it was at one moment, and one writer works at a time.
 """
 
 import sqlite3
@@ -18,17 +19,25 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
-    NoSuchModuleError,
     ProgrammingError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from services.errors import NotFound, ServiceError
+from services.store.server import (
+    DRIVER,
+    enter_writers,
+    make_server_engine,
+    server_words,
+)
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another one."""
 
+_TOO_LARGE = "22003"
+"""The SQLSTATE of a number above PostgreSQL's."""
 _URLS = "It looks like sqlite:////var/lib/tourmail/tourmail.sqlite or postgresql+psycopg://…"
 
 
@@ -38,7 +47,10 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         """Take an engine made by `make_engine`."""
         self.engine = engine
-        self._reading = engine.execution_options(write=False)
+        self.is_server = engine.dialect.name == "postgresql"
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        options = snapshot if self.is_server else {"write": False}
+        self._reading = engine.execution_options(**options)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -47,9 +59,15 @@ class Store:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """Open a session that writes: committed at the end, undone on any error."""
+    def write(self, *, shared: bool = False) -> Iterator[Session]:
+        """Open a session that writes: committed at the end, undone on any error.
+
+        It is the only writer of the store meanwhile. On PostgreSQL `shared` ones let each other
+        in: for what claims, leases and fences guard by themselves, and what happens often.
+        """
         with told_in_words(), Session(self.engine, expire_on_commit=False) as session:
+            if self.is_server:
+                enter_writers(session.connection(), shared=shared)
             yield session
             session.commit()
 
@@ -63,15 +81,22 @@ def told_in_words() -> Iterator[None]:
     """Turn what a database says about disks, locks and networks into a ServiceError."""
     try:
         yield
-    except (IntegrityError, ProgrammingError, DataError):
-        raise  # ours to foresee, so a bug
     except DBAPIError as error:
-        raise ServiceError(*_words(error)) from error
+        if getattr(error.orig, "sqlstate", None) == _TOO_LARGE:
+            raise NotFound("The store has no number as large as that.") from error
+        words = server_words(error) if hasattr(error.orig, "sqlstate") else _words(error)
+        if words is None:
+            raise  # ours to foresee, so a bug
+        raise ServiceError(*words) from error
     except OverflowError as error:  # SQLite's numbers have 64 bits
         raise NotFound("The store has no number as large as that.") from error
+    except PoolTimeout as error:
+        raise ServiceError("The store is busy.", "Try again; nothing was changed.") from error
 
 
-def _words(error: DBAPIError) -> tuple[str, str]:
+def _words(error: DBAPIError) -> tuple[str, str] | None:
+    if isinstance(error, IntegrityError | ProgrammingError | DataError):
+        return None
     text = str(error.orig) or "nothing"
     for mark, message, hint in (
         ("disk is full", "The disk that holds the store is full.", "Free some space; nothing "
@@ -93,24 +118,24 @@ def _words(error: DBAPIError) -> tuple[str, str]:
 def store_url(url: str) -> URL:
     """Read the store's URL. Raises ServiceError, without the URL: it may hold a password."""
     try:
-        return make_url(url)
+        parsed = make_url(url)
+        return parsed.set(drivername=DRIVER) if parsed.drivername == "postgresql" else parsed
     except (ArgumentError, ValueError):
         raise ServiceError("TOURMAIL_DATABASE_URL is not the URL of a database.", _URLS) from None
 
 
-def _make_server_engine(url: str) -> Engine:
-    try:
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    except (NoSuchModuleError, ModuleNotFoundError):
+def make_engine(url: str) -> Engine:
+    """Return an engine with this product's settings for the store that the URL names.
+
+    Raises ServiceError where the URL is none of ours, or SQLite would lie where it cannot.
+    """
+    kind = store_url(url).get_backend_name()
+    if kind == "postgresql":
+        return make_server_engine(store_url(url))
+    if kind != "sqlite":
         raise ServiceError(
             "There is no driver for the database that TOURMAIL_DATABASE_URL names.", _URLS
-        ) from None
-
-
-def make_engine(url: str) -> Engine:
-    """Return an engine with this product's settings for the store that the URL names."""
-    if store_url(url).get_backend_name() != "sqlite":
-        return _make_server_engine(url)
+        )
     _refuse_network_file_system(_sqlite_path(url))
     engine = create_engine(
         url,
