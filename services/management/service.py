@@ -11,7 +11,7 @@ from models.assignment import Assignment
 from models.mail import MailRow, Outcome
 from services.accounts import AccountService
 from services.actor import Actor
-from services.causes import alike, cause_of
+from services.causes import alike, cause_of, is_open_error
 from services.errors import ServiceError
 from services.forms import check
 from services.importing.run import ImportService
@@ -171,6 +171,15 @@ class Management:
             statement = select(MailRow.id).where(*wanted).order_by(col(MailRow.received_at))
             found = [each or 0 for each in session.exec(statement)]
         return found if mail_id in found else [mail_id, *found]
+
+    def open_errors(self, account: str = "") -> Sequence[int]:
+        """Return all open errors, of one account or of all, oldest first. Raises NotFound."""
+        wanted = is_open_error()
+        if account:
+            wanted.append(col(MailRow.account_id) == self._accounts.get(account).id)
+        statement = select(MailRow.id).where(*wanted).order_by(col(MailRow.received_at))
+        with self._store.read() as session:
+            return [each or 0 for each in session.exec(statement)]
 
     def _decide(self, ids: Sequence[int], verb: Verb) -> list[Result]:
         """Decide about a few hundred messages in one transaction."""

@@ -11,6 +11,7 @@ from services.errors import InvalidInput
 from services.text import plain_lines
 from tui.cli.common import Filter, Json, group, opened
 from tui.cli.listing import Limit, Rows
+from tui.cli.mail_actions import add_actions
 from tui.cli.options import told_by_option
 from tui.cli.output import (
     say,
@@ -46,6 +47,7 @@ def app(_name: str) -> typer.Typer:
     noun.command("show")(show)
     noun.command("raw")(raw)
     noun.command("save")(save)
+    add_actions(noun)
     return noun
 
 

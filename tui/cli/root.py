@@ -18,6 +18,7 @@ COMMANDS = {
     "sendmail": ("sendmail", "Drop-in for sendmail: other programs send through it."),
     "outbox": ("outbox", "Outgoing mail: what waits, what went out, what failed."),
     "mail": ("mail", "Mail that came in, and what became of it."),
+    "queue-message": ("queue_message", "What queues hold for their members."),
     "schedule": ("schedule", "Scheduled tasks: when accounts are imported."),
     "worker": ("worker", "Do the work: send and import what is due."),
     "db": ("db", "The store: upgrade it, check it."),
