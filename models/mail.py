@@ -186,6 +186,8 @@ class MailRow(Row, table=True):
         Index("ix_mail_received", "received_at", "id"),
         Index("ix_mail_outcome_received", "outcome", "received_at", "id"),
         Index("ix_mail_account_received", "account_id", "received_at", "id"),
+        Index("ix_mail_account_outcome_received", "account_id", "outcome", "received_at", "id"),
+        Index("ix_mail_contact_received", "contact_id", "received_at", "id"),
         Index("ix_mail_queue_received", "queue_id", "received_at", "id"),
         Index("ix_mail_cause", "outcome", "reason", "from_key"),
         Index(
@@ -194,6 +196,13 @@ class MailRow(Row, table=True):
             "id",
             sqlite_where=text("forwarded_at IS NOT NULL"),
             postgresql_where=text("forwarded_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_mail_dismissed",
+            "received_at",
+            "id",
+            sqlite_where=text("dismissed_at IS NOT NULL"),
+            postgresql_where=text("dismissed_at IS NOT NULL"),
         ),
         # Open errors: what Home counts and what no clearing out may touch.
         Index(

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 from sqlalchemy import insert
+from sqlmodel import col, select
 
 from models.mail import MailRow, RawMailRow
 from services.bootstrap import Services
+from services.mail_index import write_texts
 from tests.stores import START
 
 RAW = (
@@ -13,7 +15,15 @@ RAW = (
 )
 
 
-def add(services: Services, number: int = 1, raw: bytes = RAW, **values: object) -> list[int]:
+def add(
+    services: Services,
+    number: int = 1,
+    raw: bytes = RAW,
+    *,
+    complete: bool = True,
+    indexed: bool = True,
+    **values: object,
+) -> list[int]:
     """Store so many mails, each a minute older than the one before."""
     rows = [
         {
@@ -34,6 +44,10 @@ def add(services: Services, number: int = 1, raw: bytes = RAW, **values: object)
     with services.store.write() as session:
         statement = insert(MailRow).returning(MailRow.id, sort_by_parameter_order=True)  # type: ignore[arg-type]
         ids = [row[0] for row in session.connection().execute(statement, rows)]
-        raws = [{"mail_id": id_, "complete": True, "data": raw} for id_ in ids]
+        raws = [{"mail_id": id_, "complete": complete, "data": raw} for id_ in ids]
         session.connection().execute(insert(RawMailRow), raws)
+        if indexed:
+            write_texts(
+                session, session.exec(select(MailRow).where(col(MailRow.id).in_(ids))).all()
+            )
     return ids

@@ -11,7 +11,7 @@ from services.demo.sandbox import (
     wait_for_answers,
 )
 from services.errors import ServiceError
-from services.mail import MailFilter
+from services.mail_filter import MailFilter
 from services.protocols.base import Surroundings
 from services.text import count
 

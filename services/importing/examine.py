@@ -13,7 +13,7 @@ from services.importing.fingerprint import content_digest, header_digest, identi
 from services.importing.headers import HeaderFacts
 from services.importing.judge import is_bounce, judge
 from services.importing.ledger import Entry, Fingerprints
-from services.importing.parse import count_attachments
+from services.importing.parse import NOTHING_READ, skim
 from services.importing.verdict import Background, Finding, Verdict
 from services.protocols.base import Body, Header, Surroundings
 from services.sending.compose import parse_token
@@ -147,8 +147,8 @@ class Examiner:
     def _entry(self, draft: Draft, raw: bytes) -> Entry:
         if not draft.verdict.keeps_body:
             return self.by_header(draft)
-        number = _guarded(0, count_attachments, raw)
-        return replace(self.by_header(draft), raw=raw, complete=True, attachments=number)
+        found = _guarded(NOTHING_READ, skim, raw)
+        return replace(self.by_header(draft), raw=raw, complete=True, skimmed=found)
 
     def _judged_whole(self, draft: Draft, raw: bytes) -> Verdict:
         if not is_bounce(draft.facts):

@@ -1,7 +1,7 @@
 """The ledger in the store: what is settled, what may be a copy, and the writing of both.
 
-One transaction takes a batch: raw bytes, mail, ledger rows, queue messages, mark and counts
-together, so that a kill at any point leaves everything settled or nothing.
+One transaction takes a batch: raw bytes, mail, its text to search, ledger rows, queue messages,
+mark and counts together, so that a kill at any point leaves everything settled or nothing.
 """
 
 import uuid
@@ -20,6 +20,7 @@ from models.mail import (
     LedgerRow,
     MailboxMarkRow,
     MailRow,
+    MailTextRow,
     OutboxRecipientRow,
     OutboxRow,
     Outcome,
@@ -28,9 +29,11 @@ from models.mail import (
     RecipientState,
 )
 from services.importing.headers import HeaderFacts
+from services.importing.parse import NOTHING_READ, Skimmed
 from services.importing.verdict import SentMail, Verdict
 from services.protocols.base import Mark
 from services.queue_rows import raise_for_mail
+from services.store.search import text_row
 
 _CHUNK = 500
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +65,7 @@ class Entry:
     raw: bytes = b""
     complete: bool = False
     """Whether `raw` is the whole message, not its header block."""
-    attachments: int = 0
+    skimmed: Skimmed = NOTHING_READ
 
     @property
     def makes_mail(self) -> bool:
@@ -216,6 +219,11 @@ class Book:
             for id_, entry in zip(ids, entries, strict=True)
         ]
         session.connection().execute(insert(RawMailRow), raws)
+        texts = [
+            text_row(id_, mail, entry.skimmed.text)
+            for id_, mail, entry in zip(ids, values, entries, strict=True)
+        ]
+        session.connection().execute(insert(MailTextRow), texts)
         return {entry.item: id_ for id_, entry in zip(ids, entries, strict=True)}
 
     def _mail(self, entry: Entry) -> dict[str, Any]:
@@ -223,7 +231,7 @@ class Book:
             "account_id": self.account.id,
             "account_name": self.account.name,
             "queue_id": self.queue_id if entry.verdict.outcome is Outcome.ERROR else None,
-            "attachments": entry.attachments,
+            "attachments": entry.skimmed.attachments,
             "created_at": self.now(),
         }
 

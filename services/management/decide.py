@@ -10,7 +10,7 @@ from models.mail import MailRow, Outcome, Reason
 from services.contact_finder import find_contact
 from services.errors import InvalidInput, ServiceError
 from services.importing.fingerprint import content_digest
-from services.importing.parse import count_attachments
+from services.importing.parse import skim
 from services.management.cases import Case, mail_of, unchanged
 from services.management.record import By, change, keep_bytes, note, update_ledger
 from services.queue_rows import close_for_mail, raise_for_mail
@@ -68,7 +68,7 @@ def _keep_whole(session: Session, case: Case, data: bytes | None, values: dict[s
     told: dict[str, Any] = {"outcome": Outcome.IMPORTED, "reason": Reason.ASSIGNED}
     if data is not None:
         keep_bytes(session, case, data, complete=True)
-        values["attachments"] = count_attachments(data)
+        values["attachments"] = skim(data).attachments
         told["content_digest"] = content_digest(data)
     update_ledger(session, case.id, told)
 

@@ -10,6 +10,7 @@ from models.account import EmailAccountRow
 from models.mail import LedgerRow, MailActionRow, MailRow, Outcome, RawMailRow
 from models.queue import QueueMessageRow
 from services.importing.ledger import Entry, mail_values, mark_failed
+from services.mail_index import write_texts
 from services.management.cases import Case
 from services.queue_rows import close_for_mail, raise_for_mail
 
@@ -44,7 +45,7 @@ def rewrite(session: Session, row: MailRow, case: Case, entry: Entry, by: By) ->
     """Make a message what it was judged to be now, everywhere at once; no bytes are ever lost."""
     values = mail_values(entry)
     if entry.complete:
-        values["attachments"] = entry.attachments
+        values["attachments"] = entry.skimmed.attachments
     keep_bytes(session, case, entry.raw, complete=entry.complete)
     change(session, row, values, by)
     prints = entry.prints
@@ -64,7 +65,8 @@ def rewrite(session: Session, row: MailRow, case: Case, entry: Entry, by: By) ->
 
 
 def change(session: Session, row: MailRow, values: dict[str, Any], by: By) -> None:
-    """Write a message's row, and tell its queue: of a new error, or that one is over."""
+    """Write a message's row and the text it is found by, and tell its queue: of a new error, or
+    that one is over."""
     was_error = row.outcome == Outcome.ERROR
     for name, value in values.items():
         setattr(row, name, value)
@@ -79,6 +81,7 @@ def change(session: Session, row: MailRow, values: dict[str, Any], by: By) -> No
         raise_for_mail(session, row.queue_id, [(row.id or 0, row.why)], by.now)
     session.add(row)
     session.flush()
+    write_texts(session, [row])
 
 
 def keep_bytes(session: Session, case: Case, data: bytes, *, complete: bool) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.importing.parse import Attachment, count_attachments, preview
+from services.importing.parse import Attachment, preview, skim
 from tests.corpus import FROM, TORTURE, mail
 
 PLAIN = b"--e\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nplain t\xc3\xa9xt\r\n"
@@ -87,7 +87,7 @@ def test_names_people_subject_and_date() -> None:
 )
 def test_lists_attachments(raw: bytes, expected: list[Attachment]) -> None:
     assert list(preview(raw).attachments) == expected
-    assert count_attachments(raw) == len(expected)
+    assert skim(raw).attachments == len(expected)
 
 
 @pytest.mark.parametrize("name", TORTURE)
@@ -97,7 +97,7 @@ def test_no_malformed_mail_raises_or_takes_long(name: str) -> None:
     assert time.process_time() - started < 5
     assert "\0" not in f"{found}"
     f"{found}".encode()
-    assert count_attachments(TORTURE[name]) == len(found.attachments)
+    assert skim(TORTURE[name]).attachments == len(found.attachments)
 
 
 def test_deeply_nested_text_is_still_found() -> None:
@@ -111,7 +111,7 @@ def test_a_mail_made_to_take_the_parser_hours_is_shown_flat_at_once() -> None:
     )
     raw = nest + b"\n" * 2_000_000
     started = time.process_time()
-    assert count_attachments(raw) == 0
+    assert skim(raw).attachments == 0
     assert preview(raw).text.startswith("--b0")
     assert time.process_time() - started < 3
 
@@ -119,7 +119,7 @@ def test_a_mail_made_to_take_the_parser_hours_is_shown_flat_at_once() -> None:
 def test_a_large_mail_with_many_lines_is_still_looked_into() -> None:
     raw = parts(b"mixed", PLAIN, PDF + b"QUFB\r\n" * 500_000)
     assert preview(raw).text == "plain téxt"
-    assert count_attachments(raw) == 1
+    assert skim(raw).attachments == 1
 
 
 _PIECES = st.sampled_from(

@@ -408,3 +408,16 @@ def test_two_runs_at_once_are_refused(desk: Desk) -> None:
     desk.services.importing._claims.begin(account, "schedule")
     with pytest.raises(AlreadyRunning, match="schedule"):
         desk.run()
+
+
+def test_mail_is_found_by_its_words_as_soon_as_it_is_here(desk: Desk) -> None:
+    desk.account()
+    desk.contact(GUIDE)
+    desk.mailbox.append(letter(subject="Zimmer für Müller", body="We confirm four twins."))
+    desk.mailbox.append(letter(sender="spam@else.test", body="four twins"))
+    desk.mailbox.append(TORTURE["NULs in the body"])
+    desk.run()
+    assert [line.subject for line in desk.mails(text="muller twins")] == ["Zimmer für Müller"]
+    assert [line.outcome for line in desk.mails(text="spam@else.test")] == ["skipped"]
+    assert len(desk.mails(text="twins")) == 1, "of skipped mail no body is here"
+    assert [line.subject for line in desk.mails(text="nul a b c")] == ["nul"]

@@ -1,0 +1,144 @@
+"""Full-text search over mail: one port, with a form for each kind of store.
+
+Text is folded here, alike for both: compatibility forms, case and accents go, and what is neither
+letter nor digit separates words. So an address is found whole, as the words it consists of in
+their order, and nothing that anybody types can be taken for the syntax of a query.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, FromClause, column, func, join, literal_column, table
+from sqlmodel import Session, col
+
+from models.mail import MailRow, MailTextRow
+
+BODY_CHARACTERS = 16_000
+"""How much of a body is indexed: indexing costs an import more than parsing does, PostgreSQL
+takes a megabyte at most, and further down in a mail stands what older mails say."""
+
+_WORD_CHARACTERS = 60
+"""PostgreSQL drops words above 2,046 bytes; nobody looks for more than the beginning of them."""
+
+_ID_BITS = 29
+_ID_MASK = (1 << _ID_BITS) - 1
+_ASCII = re.compile(r"[^0-9a-z]+")
+_OTHER = re.compile(r"[\W_]+")
+_ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
+
+
+def fold(text: str) -> str:
+    """Return a text's words as they compare: folded, separated by single blanks."""
+    if text.isascii():
+        words = _ASCII.sub(" ", text.lower()).split()
+    else:
+        words = _OTHER.sub(" ", _without_marks(text)).split()
+    if max(map(len, words), default=0) > _WORD_CHARACTERS:
+        words = [word[:_WORD_CHARACTERS] for word in words]
+    return " ".join(words)
+
+
+def _without_marks(text: str) -> str:
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    marks = [char for char in set(folded) if unicodedata.category(char).startswith("M")]
+    return folded.translate(dict.fromkeys(map(ord, marks)))
+
+
+@dataclass(frozen=True)
+class Term:
+    """Words that have to stand beside each other, in this order."""
+
+    words: tuple[str, ...]
+    begins: bool = True
+    """Whether the last of them may be the beginning of a word."""
+
+
+def terms(text: str) -> tuple[Term, ...]:
+    """Read what somebody looks for: words or "quoted words", all of which have to be found.
+
+    What has no letter or digit counts for nothing; so nothing at all may be left.
+    """
+    asked = ((fold(quoted or bare), not quoted) for quoted, bare in _ASKED.findall(text))
+    return tuple(Term(tuple(words.split()), begins) for words, begins in asked if words)
+
+
+def place(received: datetime, mail_id: int) -> int:
+    """Return where a message stands among hits: by the second it was received, then its number."""
+    return int(received.timestamp()) << _ID_BITS | mail_id & _ID_MASK
+
+
+def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]:
+    """Return the row of `mail_text` that a message is found by.
+
+    `mail` has the values of its row in `mail`; a body is "" where only headers are kept.
+    """
+    people = (mail["from_name"], mail["from_address"], mail["recipients"])
+    text = " ".join((mail["subject"], *people, mail["booking"] or "", body[:BODY_CHARACTERS]))
+    return {
+        "place": place(mail["received_at"], mail_id), "mail_id": mail_id, "text": fold(text)
+    }  # fmt: skip
+
+
+class MailSearch(Protocol):
+    """Finds mail by its text, newest first, without looking at all that it finds."""
+
+    place: Any
+    """The column of a hit's place; what hits are ordered and paged by."""
+
+    def hits(self) -> FromClause:
+        """Return mail joined with the index."""
+        ...
+
+    def has(self, wanted: Sequence[Term]) -> ColumnElement[bool]:
+        """Return the condition that a hit has all terms (at least one)."""
+        ...
+
+
+class SqliteSearch:
+    """FTS5, which yields hits in the order of their place."""
+
+    _index = table("mail_fts", column("rowid"), column("mail_fts"))
+    place: Any = _index.c.rowid
+
+    def hits(self) -> FromClause:
+        """Join by the number that the place ends with: the texts themselves stay unread."""
+        number = self._index.c.rowid.op("&")(_ID_MASK)
+        return join(self._index, MailRow, col(MailRow.id) == number)
+
+    def has(self, wanted: Sequence[Term]) -> ColumnElement[bool]:
+        """Return FTS5's MATCH; each term is a quoted phrase."""
+        query = " AND ".join(
+            f'"{" ".join(term.words)}"{" *" if term.begins else ""}' for term in wanted
+        )
+        return self._index.c.mail_fts.bool_op("MATCH")(query)
+
+
+class PostgresSearch:
+    """tsvector, computed for the index and for what is looked at; nothing of it is stored."""
+
+    place: Any = col(MailTextRow.place)
+
+    def hits(self) -> FromClause:
+        """Join by the mail's number."""
+        return join(MailTextRow, MailRow, col(MailRow.id) == col(MailTextRow.mail_id))
+
+    def has(self, wanted: Sequence[Term]) -> ColumnElement[bool]:
+        """Return the match of a tsquery; words are letters and digits, so quotes need no escape."""
+        query = " & ".join(
+            "(" + " <-> ".join(f"'{word}'" for word in term.words) + (":*)" if term.begins else ")")
+            for term in wanted
+        )
+        # As the index has it, letter for letter; with a parameter it would not be used.
+        simple: Any = literal_column("'simple'")
+        text = func.to_tsvector(simple, MailTextRow.text)
+        return text.bool_op("@@")(func.to_tsquery(simple, query))
+
+
+def search_in(session: Session) -> MailSearch:
+    """Return the search of the store that a session works on."""
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    return SqliteSearch() if sqlite else PostgresSearch()
