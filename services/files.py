@@ -10,6 +10,7 @@ from services.errors import InvalidInput, ServiceError
 _COPIES = 1_000
 _NAME_BYTES = 200
 """Linux takes 255 in a name; the suffix and a number follow."""
+_SUFFIX = re.compile(r"[A-Za-z0-9]{1,10}")
 _UNSAFE = re.compile(r"[/\\:*?\"<>|$`~]+")
 
 
@@ -25,6 +26,12 @@ def file_name(text: str, otherwise: str) -> str:
     name = " ".join(_UNSAFE.sub(" ", seen).split())
     name = name.encode()[:_NAME_BYTES].decode(errors="ignore")
     return name.strip(" .-") or otherwise
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """Split a foreign file name into stem and suffix; what is no plain suffix stays in the stem."""
+    stem, dot, suffix = name.rpartition(".")
+    return (stem, f".{suffix}") if dot and _SUFFIX.fullmatch(suffix) else (name, "")
 
 
 def save_new(folder: Path, name: str, suffix: str, data: bytes) -> Path:

@@ -4,86 +4,23 @@ Everything here is foreign text: faces neutralise it before they show it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 
-from models.account import EmailAccountRow
-from models.codes import QueueDestinationRow
-from models.contacts import ContactRow, PartyRow
-from models.fields import name_key
-from models.mail import MailRow, OutboxRecipientRow, OutboxRow, Outcome, RawMailRow
-from services.errors import InvalidInput, NotFound
-from services.files import file_name, save_new
+from models.mail import MailRow, RawMailRow
+from services.causes import CauseLine, advice, open_causes
+from services.errors import NotFound
+from services.files import file_name, save_new, split_suffix
 from services.importing.headers import HeaderFacts, header_part
-from services.importing.parse import Attachment, preview
-from services.paging import Page
+from services.importing.parse import attached, preview
+from services.mail_filter import MailFilter, place_of, selection
+from services.mail_views import MailLine, MailView, actions, answered, mail_lines
+from services.paging import Page, cut, direction
 from services.store.engine import Store
 
-
-@dataclass(frozen=True)
-class MailFilter:
-    """What a list is narrowed to; an empty filter lets everything through."""
-
-    outcome: Outcome | None = None
-    account: str = ""
-    """An account's name, regardless of case; of a deleted account, exactly as it was."""
-    text: str = ""
-    """Sought in subject and people."""
-
-
-@dataclass(frozen=True)
-class MailLine:
-    """A message as the list shows it."""
-
-    id: int
-    account: str
-    received: datetime
-    sender: str
-    subject: str
-    outcome: Outcome
-    reason: str
-    booking: str
-    queue: str
-    contact: str
-    message_id: str
-    attachments: int
-    automatic: bool
-    unverified: bool
-
-
-@dataclass(frozen=True)
-class AnsweredMail:
-    """The message of ours that a mail answers, or that came back with it."""
-
-    id: int
-    message_id: str
-    subject: str
-    recipients: str
-    sent: datetime | None
-
-
-@dataclass(frozen=True)
-class MailView:
-    """A message with everything that a person wants to know of it."""
-
-    line: MailLine
-    why: str
-    recipients: str
-    date: datetime | None
-    """When its sender claims to have written it."""
-    size: int
-    complete: bool
-    """Whether the whole message is kept, not its headers alone."""
-    headers: Sequence[tuple[str, str]]
-    answers: AnsweredMail | None
-    text: str
-    """The body as plain text; "" where only headers are kept."""
-    attachments: Sequence[Attachment]
+COUNTED = 10_000
+"""Counting goes on up to so many: of a longer list nobody asks how much longer."""
 
 
 class MailService:
@@ -96,42 +33,54 @@ class MailService:
     def list(
         self, wanted: MailFilter | None = None, after: str | None = None, limit: int = 200
     ) -> Page[MailLine]:
-        """Return a page, newest first; `after` is the `next` of the page before."""
-        wanted = wanted or MailFilter()
-        order = col(MailRow.received_at).desc(), col(MailRow.id).desc()
-        with self._store.read() as session:
-            conditions = [*_conditions(session, wanted), *_below(after)]
-            statement = select(MailRow).where(*conditions).order_by(*order)
-            rows = session.exec(statement.limit(limit + 1)).all()
-            lines = _lines(session, rows[:limit])
-        more = len(rows) > limit
-        return Page(lines, _place(rows[limit - 1]) if more else None)
+        """Return a page, newest first; `after` is as `services.paging` says.
 
-    def count(self, wanted: MailFilter | None = None) -> int:
-        """Return how many messages a list with this filter has."""
+        Raises NotFound where the filter names a queue or contact type that does not exist.
+        """
+        backwards, place = direction(after)
         with self._store.read() as session:
-            conditions = _conditions(session, wanted or MailFilter())
-            statement = select(func.count()).select_from(MailRow).where(*conditions)
-            return int(session.exec(statement).one())
+            found = selection(session, wanted or MailFilter())
+            statement = found.statement(session, backwards=backwards, after=place)
+            rows = session.exec(statement.limit(limit + 1)).all()
+            page = cut(rows, limit, backwards, place_of)
+            return Page(mail_lines(session, page.rows), page.next, page.previous)
+
+    def count(self, wanted: MailFilter | None = None, most: int = COUNTED) -> int:
+        """Return how many messages a list with this filter has; above `most`, one more than that.
+
+        Raises NotFound as `list` does.
+        """
+        with self._store.read() as session:
+            found = selection(session, wanted or MailFilter(), MailRow.id)
+            statement = found.statement(session, backwards=False, after=None)
+            some = statement.order_by(None).limit(most + 1).subquery()
+            return int(session.exec(select(func.count()).select_from(some)).one())
+
+    def causes(self) -> Sequence[CauseLine]:
+        """Return the causes of open errors, the most frequent first."""
+        with self._store.read() as session:
+            return open_causes(session)
 
     def get(self, mail_id: int) -> MailView:
         """Return a message with its headers, reason and text. Raises NotFound."""
         with self._store.read() as session:
             row, raw = _row(session, mail_id), _raw(session, mail_id)
-            (line,) = _lines(session, [row])
-            answers = _answered(session, row.answers_id)
+            (line,) = mail_lines(session, [row])
+            answers, done = answered(session, row.answers_id), actions(session, mail_id)
         shown = preview(raw.data)
         return MailView(
-            line,
-            row.why,
-            row.recipients,
-            shown.date,
-            row.size,
-            raw.complete,
-            HeaderFacts(header_part(raw.data)).all(),
-            answers,
-            shown.text if raw.complete else "",
-            shown.attachments if raw.complete else (),
+            line=line,
+            why=row.why,
+            advice="" if row.dismissed_at else advice(row.reason, row.from_address),
+            recipients=row.recipients,
+            date=shown.date,
+            size=row.size,
+            complete=raw.complete,
+            headers=HeaderFacts(header_part(raw.data)).all(),
+            answers=answers,
+            text=shown.text if raw.complete else "",
+            attachments=shown.attachments if raw.complete else (),
+            actions=done,
         )
 
     def raw(self, mail_id: int) -> bytes:
@@ -154,55 +103,16 @@ class MailService:
         name = file_name(f"{row.received_at:%Y-%m-%d} {row.subject}", f"mail {mail_id}")
         return save_new(folder, name, ".eml", data)
 
+    def save_attachment(self, mail_id: int, number: int, folder: Path) -> Path:
+        """Save a message's attachment, counted from 1, as `save` does, and return where.
 
-def _conditions(session: Session, wanted: MailFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if wanted.outcome is not None:
-        found.append(col(MailRow.outcome) == wanted.outcome)
-    if wanted.account:
-        found.append(_of_account(session, wanted.account.strip()))
-    if wanted.text:
-        found.append(matching(wanted.text))
-    return found
-
-
-def _of_account(session: Session, name: str) -> ColumnElement[bool]:
-    account_id = session.exec(
-        select(EmailAccountRow.id).where(EmailAccountRow.name_key == name_key(name))
-    ).first()
-    if account_id is not None:
-        return col(MailRow.account_id) == account_id
-    return col(MailRow.account_name) == name
-
-
-def matching(text: str) -> ColumnElement[bool]:
-    """Return the condition that a message has a text in its subject or its people."""
-    columns = (MailRow.subject, MailRow.from_name, MailRow.from_address, MailRow.recipients)
-    return and_(
-        *(
-            or_(*(col(column).icontains(word, autoescape=True) for column in columns))
-            for word in text.split()
-        )
-    )
-
-
-def _below(after: str | None) -> list[ColumnElement[bool]]:
-    """Return the condition that a row comes behind a place in the list."""
-    if after is None:
-        return []
-    moment, _, number = after.rpartition("|")
-    try:
-        received, mail_id = datetime.fromisoformat(moment).astimezone(UTC), int(number)
-    except ValueError as error:
-        raise InvalidInput({"after": "This is no place in the list."}) from error
-    column = col(MailRow.received_at)
-    same = and_(column == received, col(MailRow.id) < mail_id)
-    # The first part alone is what an index can be entered by.
-    return [column <= received, or_(column < received, same)]
-
-
-def _place(row: MailRow) -> str:
-    return f"{row.received_at.isoformat()}|{row.id}"
+        Raises NotFound where it has none of that number, and what `save` raises.
+        """
+        found = attached(self.raw(mail_id), number)
+        if found is None:
+            raise NotFound(f"Mail {mail_id} has no attachment {number}.")
+        name, suffix = split_suffix(found.name)
+        return save_new(folder, file_name(name, f"attachment {number}"), suffix, found.data)
 
 
 def _row(session: Session, mail_id: int) -> MailRow:
@@ -217,57 +127,3 @@ def _raw(session: Session, mail_id: int) -> RawMailRow:
     if raw is None:
         raise NotFound(f"There is no mail {mail_id}.")
     return raw
-
-
-def _lines(session: Session, rows: Sequence[MailRow]) -> list[MailLine]:
-    queues = _names(session, QueueDestinationRow, {row.queue_id for row in rows})
-    contacts = _contacts(session, {row.contact_id for row in rows})
-    return [
-        MailLine(
-            row.id or 0,
-            row.account_name,
-            row.received_at,
-            f"{row.from_name} <{row.from_address}>" if row.from_name else row.from_address,
-            row.subject,
-            Outcome(row.outcome),
-            row.reason,
-            row.booking or "",
-            queues.get(row.queue_id, ""),
-            contacts.get(row.contact_id, ""),
-            row.message_id,
-            row.attachments,
-            row.automatic,
-            row.unverified,
-        )
-        for row in rows
-    ]
-
-
-def _names(session: Session, table: Any, ids: set[int | None]) -> dict[int | None, str]:
-    statement = select(table.id, table.name).where(col(table.id).in_(ids - {None}))
-    return dict(session.exec(statement).all())
-
-
-def _contacts(session: Session, ids: set[int | None]) -> dict[int | None, str]:
-    statement = (
-        select(ContactRow.id, ContactRow.name, PartyRow.name)
-        .join(PartyRow, col(PartyRow.id) == ContactRow.party_id)
-        .where(col(ContactRow.id).in_(ids - {None}))
-    )
-    return {
-        id_: f"{name}, {party}" if name else party for id_, name, party in session.exec(statement)
-    }
-
-
-def _answered(session: Session, outbox_id: int | None) -> AnsweredMail | None:
-    statement = select(
-        OutboxRow.message_id, OutboxRow.subject, OutboxRow.sent_at, OutboxRow.id
-    ).where(OutboxRow.id == outbox_id)
-    found = session.exec(statement).first()
-    if found is None:
-        return None
-    message_id, subject, sent, id_ = found
-    addresses = session.exec(
-        select(OutboxRecipientRow.address).where(OutboxRecipientRow.outbox_id == id_)
-    )
-    return AnsweredMail(id_ or 0, message_id, subject, ", ".join(addresses), sent)

@@ -25,7 +25,7 @@ from tui.cli.output import (
 from tui.cli.shown import moment
 
 if TYPE_CHECKING:
-    from services.mail import MailLine, MailView
+    from services.mail_views import MailLine, MailView
 
 Id = Annotated[int, typer.Argument(metavar="ID", help="The message's number.")]
 # Kinds of mail that a list can hold; the ledger knows more, for what is not kept.
@@ -59,7 +59,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """List mail, newest first; --filter looks into subjects and people."""
-    from services.mail import MailFilter
+    from services.mail_filter import MailFilter
 
     wanted = MailFilter(_outcome(outcome), account, text)
     with opened() as services:

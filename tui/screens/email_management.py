@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from models.mail import Outcome
-from services.mail import MailFilter, MailLine
+from services.mail_filter import MailFilter
+from services.mail_views import MailLine
 from services.paging import Page as Rows
 from services.protocols import PROTOCOLS
 from services.text import count

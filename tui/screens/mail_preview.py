@@ -17,7 +17,7 @@ from textual.widget import Widget
 from models.fields import Line, Section
 from models.mail import Outcome
 from services.errors import InvalidInput
-from services.mail import AnsweredMail, MailView
+from services.mail_views import AnsweredMail, MailView
 from services.text import plain_lines
 from tui.widgets.page import Page
 from tui.widgets.paper import Paper, Paragraph

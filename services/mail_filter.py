@@ -1,0 +1,200 @@
+"""What a list of mail is narrowed to, and how that is looked up at the speed of an index.
+
+A list is read in its order until a page is full. That is quick where much of it is wanted, and
+slow where next to nothing is; so what is scarce is looked up first, and then only that is read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_
+from sqlmodel import Session, col, exists, select
+
+from models.account import EmailAccountRow
+from models.codes import ContactTypeRow, QueueDestinationRow
+from models.contacts import ContactRow
+from models.fields import name_key
+from models.mail import MailRow, MailTextRow, Outcome
+from services.causes import Cause, alike, is_open_error
+from services.errors import InvalidInput, NotFound
+from services.store.search import Term, place, search_in, terms
+
+FEW = 2_000
+"""Up to so many messages are looked at one by one rather than through a longer list."""
+
+
+class Shown(StrEnum):
+    """What can be listed by itself."""
+
+    IMPORTED = "imported"
+    SKIPPED = "skipped"
+    ERROR = "error"
+    """Errors that nobody has dismissed."""
+    FORWARDED = "forwarded"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True)
+class MailFilter:
+    """What a list is narrowed to; an empty filter lets everything through."""
+
+    outcome: Shown | Outcome | None = None
+    account: str = ""
+    """An account's name, regardless of case; of a deleted account, exactly as it was."""
+    text: str = ""
+    """Words sought in subject, people and body; see `services.store.search.terms`."""
+    queue: str | None = None
+    """A Queue Destination's name; "" for errors that are in none."""
+    contact_type: str = ""
+    """The code of the contact's type."""
+    cause: Cause | None = None
+
+
+Conditions = list[ColumnElement[bool]]
+
+
+def selection(session: Session, wanted: MailFilter, columns: Any = MailRow) -> "Selection":
+    """Return how to read what a filter lets through. Raises NotFound for names of nothing."""
+    conditions = _conditions(session, wanted)
+    asked = terms(wanted.text)
+    of_type = _of_type(session, wanted, scarce=True)
+    found = _few(session, of_type or conditions) if of_type or (asked and conditions) else None
+    if found is not None:
+        conditions.append(col(MailRow.id).in_(found))
+        return Selection(columns, conditions, asked, scarce=True)
+    conditions += _of_type(session, wanted, scarce=False)
+    return Selection(columns, conditions, asked, scarce=False)
+
+
+def _few(session: Session, conditions: Conditions) -> Sequence[int | None] | None:
+    """Return the numbers of what fits, None where that is much."""
+    found = session.exec(select(MailRow.id).where(*conditions).limit(FEW + 1)).all()
+    return found if len(found) <= FEW else None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Mail that a filter lets through, ready to be read page by page or counted."""
+
+    columns: Any
+    conditions: Conditions
+    asked: tuple[Term, ...]
+    scarce: bool
+
+    def statement(self, session: Session, *, backwards: bool, after: str | None) -> Any:
+        """Return the statement that reads from a place on, newest first or backwards."""
+        start = None if after is None else _read_place(after)
+        if self.asked and not self.scarce:
+            return self._hits(session, backwards, start)
+        order = [col(MailRow.received_at), col(MailRow.id)]
+        return (
+            select(self.columns)
+            .where(*self.conditions, *map(_has, self.asked), *_beyond(backwards, start))
+            .order_by(*(column if backwards else column.desc() for column in order))
+        )
+
+    def _hits(self, session: Session, backwards: bool, start: tuple[datetime, int] | None) -> Any:
+        search = search_in(session)
+        statement = select(self.columns).select_from(search.hits())
+        statement = statement.where(search.has(self.asked), *self.conditions)
+        if start is not None:
+            edge = place(*start)
+            statement = statement.where(search.place > edge if backwards else search.place < edge)
+        return statement.order_by(search.place if backwards else search.place.desc())
+
+
+def place_of(row: MailRow) -> str:
+    """Return a message's place in every list of mail."""
+    return f"{row.received_at.isoformat()}|{row.id}"
+
+
+def _read_place(token: str) -> tuple[datetime, int]:
+    moment, _, number = token.rpartition("|")
+    try:
+        return datetime.fromisoformat(moment).astimezone(UTC), int(number)
+    except ValueError as error:
+        raise InvalidInput({"after": "This is no place in the list."}) from error
+
+
+def _beyond(backwards: bool, start: tuple[datetime, int] | None) -> Conditions:
+    """Return the conditions that a row comes behind a place, or before it."""
+    if start is None:
+        return []
+    (received, mail_id), column, number = start, col(MailRow.received_at), col(MailRow.id)
+    same = column == received
+    # The first part alone is what an index can be entered by.
+    if backwards:
+        return [column >= received, or_(column > received, and_(same, number > mail_id))]
+    return [column <= received, or_(column < received, and_(same, number < mail_id))]
+
+
+def _has(term: Term) -> ColumnElement[bool]:
+    """Return the condition that a message's folded text has a term, without the index."""
+    words = f"% {' '.join(term.words)}{'' if term.begins else ' '}%"
+    text = (" " + col(MailTextRow.text) + " ").like(words)
+    return exists().where(col(MailTextRow.mail_id) == col(MailRow.id), text)
+
+
+# ----------------------------------------------------------------------------- conditions
+
+
+def _conditions(session: Session, wanted: MailFilter) -> Conditions:
+    found: Conditions = []
+    if wanted.outcome is not None:
+        found += _shown(Shown(wanted.outcome))
+    if wanted.account:
+        found += _of_account(session, wanted.account.strip())
+    if wanted.queue is not None:
+        found += _in_queue(session, wanted.queue.strip())
+    if wanted.cause is not None:
+        found += alike(wanted.cause)
+    return found
+
+
+def _shown(what: Shown) -> Conditions:
+    if what is Shown.ERROR:
+        return is_open_error()
+    if what is Shown.FORWARDED:
+        return [col(MailRow.forwarded_at).is_not(None)]
+    if what is Shown.DISMISSED:
+        return [col(MailRow.dismissed_at).is_not(None)]
+    return [col(MailRow.outcome) == what.value]
+
+
+def _of_account(session: Session, name: str) -> Conditions:
+    account_id = session.exec(
+        select(EmailAccountRow.id).where(EmailAccountRow.name_key == name_key(name))
+    ).first()
+    if account_id is not None:
+        return [col(MailRow.account_id) == account_id]
+    return [col(MailRow.account_id).is_(None), col(MailRow.account_name) == name]
+
+
+def _in_queue(session: Session, name: str) -> Conditions:
+    if not name:
+        return [col(MailRow.outcome) == Outcome.ERROR, col(MailRow.queue_id).is_(None)]
+    queue_id = session.exec(
+        select(QueueDestinationRow.id).where(QueueDestinationRow.key == name_key(name))
+    ).first()
+    if queue_id is None:
+        raise NotFound(f"There is no queue {name}.")
+    return [col(MailRow.queue_id) == queue_id]
+
+
+def _of_type(session: Session, wanted: MailFilter, *, scarce: bool) -> Conditions:
+    """Return the condition of a contact's type: from its contacts on where that is little mail."""
+    if not wanted.contact_type:
+        return []
+    code = wanted.contact_type.strip()
+    type_id = session.exec(
+        select(ContactTypeRow.id).where(ContactTypeRow.key == name_key(code))
+    ).first()
+    if type_id is None:
+        raise NotFound(f"There is no contact type {code}.")
+    contacts = select(ContactRow.id).where(col(ContactRow.contact_type_id) == type_id)
+    if scarce:
+        return [col(MailRow.contact_id).in_(contacts)]
+    return [contacts.where(col(ContactRow.id) == col(MailRow.contact_id)).exists()]
