@@ -86,8 +86,10 @@ def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]
 class MailSearch(Protocol):
     """Finds mail by its text, newest first, without looking at all that it finds."""
 
-    place: Any
-    """The column of a hit's place; what hits are ordered and paged by."""
+    @property
+    def place(self) -> Any:
+        """The column of a hit's place: what hits are ordered and paged by."""
+        ...
 
     def hits(self) -> FromClause:
         """Return mail joined with the index."""
@@ -102,7 +104,11 @@ class SqliteSearch:
     """FTS5, which yields hits in the order of their place."""
 
     _index = table("mail_fts", column("rowid"), column("mail_fts"))
-    place: Any = _index.c.rowid
+
+    @property
+    def place(self) -> Any:
+        """The index's own number of a row."""
+        return self._index.c.rowid
 
     def hits(self) -> FromClause:
         """Join by the number that the place ends with: the texts themselves stay unread."""
@@ -120,7 +126,10 @@ class SqliteSearch:
 class PostgresSearch:
     """tsvector, computed for the index and for what is looked at; nothing of it is stored."""
 
-    place: Any = col(MailTextRow.place)
+    @property
+    def place(self) -> Any:
+        """The primary key of the texts."""
+        return col(MailTextRow.place)
 
     def hits(self) -> FromClause:
         """Join by the mail's number."""

@@ -18,7 +18,8 @@ def stranger(services: Services, number: int, address: str, **values: object) ->
 
 
 def found(session: Session, which: Cause) -> list[int]:
-    return list(session.exec(select(col(MailRow.id)).where(*alike(which))))  # type: ignore[arg-type]
+    statement = select(MailRow.id).where(*alike(which)).order_by(col(MailRow.id))
+    return [mail_id or 0 for mail_id in session.exec(statement)]
 
 
 def test_open_errors_group_by_reason_and_by_the_sender_that_decides(services: Services) -> None:

@@ -18,7 +18,7 @@ from services.mail import COUNTED
 from services.mail_filter import MailFilter, Shown
 from services.paging import LAST
 from tests.mails import add
-from tests.stores import START, imap_raw, save
+from tests.stores import SQLITE_ONLY, START, imap_raw, save
 
 UNKNOWN = Cause(Outcome.ERROR, Reason.UNKNOWN_SENDER, "a@x.test")
 
@@ -110,9 +110,8 @@ def test_a_list_holds_what_its_filter_says_from_both_ends(
     for wanted, kinds in CASES:
         expected = sorted((id_ for kind in kinds for id_ in ids[kind]), key=age)
         assert services.mail.count(wanted) == len(expected), wanted
-        for limit in (3, 100):
-            assert list(forwards(services, wanted, limit)) == expected, wanted
-            assert list(backwards(services, wanted, limit)) == expected[::-1], wanted
+        assert list(forwards(services, wanted, 4)) == expected, wanted
+        assert list(backwards(services, wanted, 4)) == expected[::-1], wanted
 
 
 def test_counting_stops_where_nobody_asks_for_more(
@@ -136,6 +135,7 @@ def plan_of(session: Session, statement: Any) -> str:
     return str(session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all())
 
 
+@SQLITE_ONLY
 def test_a_page_of_any_filter_is_entered_by_an_index(services: Services) -> None:
     """No list may sort what it finds: that takes as long as there is mail."""
     wanted = [
