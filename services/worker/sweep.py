@@ -58,7 +58,9 @@ class Sweep:
             died = end_expired(session, now)
             busy = importing_now(session, now)
             found = []
-            for row, account in session.exec(_due(now, died, most)):
+            # SQLite serialises writers by itself.
+            due = _due(now, died, most).with_for_update(skip_locked=True, of=ScheduleRow)
+            for row, account in session.exec(due):
                 if row.account_id not in busy:
                     found.append(Due(row.account_id, account))
                     row.owed_since = row.owed_since or row.next_run_at
@@ -124,5 +126,4 @@ def _due(now: datetime, died: Collection[uuid.UUID], most: int) -> Any:
         )
         .order_by(col(ScheduleRow.next_run_at), col(ScheduleRow.id))
         .limit(most)
-        .with_for_update(skip_locked=True, of=ScheduleRow)  # SQLite serialises writers by itself
     )

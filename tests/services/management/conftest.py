@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from models.mail import MailActionRow, MailRow, OutboxRecipientRow, OutboxRow, RawMailRow
 from models.queue import QueueMessageRow
@@ -56,7 +56,7 @@ class Manager(Desk):
     def told(self, *, opened: bool = True) -> list[int | None]:
         """Return which mail the queue has messages about."""
         with self.services.store.read() as session:
-            rows = session.exec(select(QueueMessageRow))
+            rows = session.exec(select(QueueMessageRow).order_by(col(QueueMessageRow.id)))
             return [row.mail_id for row in rows if (row.done_at is None) is opened]
 
 
