@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 from models.account import EmailAccountRow, SecretRow
 from services.account_rows import settings_of
 from services.errors import ServiceError
+from services.mail_index import count_missing
 from services.store.engine import Store
 from services.store.migrations import HEAD
 from services.text import count
@@ -32,6 +33,7 @@ def look_over(store: Store, vault: Vault) -> Iterator[Finding]:
         if session.get_bind().dialect.name == "sqlite":
             yield _whole(session)
             yield _references(session)
+        yield _searchable(session)
         yield from _secrets(session, vault)
 
 
@@ -47,6 +49,12 @@ def _references(session: Session) -> Finding:
     tables = ", ".join(sorted({str(row[0]) for row in found}))
     words = f"{count(len(found), 'row')} without what they refer to, in {tables}."
     return Finding("references", not found, words if found else "Every one holds.")
+
+
+def _searchable(session: Session) -> Finding:
+    missing = count_missing(session)
+    words = f"{count(missing, 'message')} cannot be found by text: run `tourmail db upgrade`."
+    return Finding("search", not missing, words if missing else "All mail is indexed.")
 
 
 def _secrets(session: Session, vault: Vault) -> Iterator[Finding]:

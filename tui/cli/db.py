@@ -6,22 +6,24 @@ import typer
 
 from tui.cli.common import Json, group, opened
 from tui.cli.output import write, write_json
+from tui.cli.progress import shown
 
 
 def app(_name: str) -> typer.Typer:
     """Return the noun's commands."""
     noun = group("The store: upgrade it, check it.")
-    noun.command("upgrade")(upgrade)
+    noun.command("upgrade")(upgrade_)
     noun.command("check")(check)
     return noun
 
 
-def upgrade(json: Json = False) -> None:
-    """Bring an older store to this version's schema, after a backup."""
+def upgrade_(json: Json = False) -> None:
+    """Bring an older store to this version's schema, after a backup, and index its mail."""
     from services.config import read_config
-    from services.store.schema import upgrade_store
+    from services.upgrade import upgrade
 
-    done = upgrade_store(read_config())
+    with shown("Indexing mail") as tell:
+        done = upgrade(read_config(), tell)
     if json:
         write_json({"ok": True, "detail": done})
     else:

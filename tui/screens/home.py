@@ -97,16 +97,18 @@ class Home(MenuPage):
         """An older store is upgraded only when somebody says so."""
         # Both are loaded already: opening the store has just failed.
         from services.config import Config
-        from services.store.schema import SchemaOutdated, upgrade_store
+        from services.store.schema import SchemaOutdated
 
         if not isinstance(error, SchemaOutdated) or self._asked:
             return
         self._asked = True  # Home comes back after the answer, and looks again
         words = f"{error.message} Upgrade it now? A backup is made first."
         if await self.dialog(Question("Older store", words, "Upgrade", "Not now")):
+            from services.upgrade import upgrade
+
             self.say("busy", f"Upgrading the store{glyphs().ellipsis}")
             config = self.console.config or Config()
-            done = await self.ask(lambda: upgrade_store(config))
+            done = await self.ask(lambda: upgrade(config))
             self.console.open_services()
             await self._look()
             self.say("done", done)

@@ -35,7 +35,7 @@ def test_a_sound_store_passes_every_check(tourmail: CommandLine, store: Path) ->
     found = tourmail.done("db", "check", "--json").json
     assert found["ok"] is True
     assert checks(tourmail) == dict.fromkeys(
-        ("schema", "key", "file", "references", "secrets"), True
+        ("schema", "key", "file", "references", "search", "secrets"), True
     )
     assert "1 secret decrypted." in tourmail.done("db", "check").out
 
@@ -117,3 +117,23 @@ def test_a_wrong_setting_is_told_by_its_variable(
     assert ended.code == 1
     assert told in ended.err
     assert "geheim" not in ended.err
+
+
+def test_mail_that_cannot_be_searched_is_found_and_indexed(
+    tourmail: CommandLine, store: Path
+) -> None:
+    change(
+        store,
+        "INSERT INTO mail (account_name, outcome, reason, why, received_at, from_name,"
+        " from_address, from_key, recipients, subject, message_id, automatic, unverified, size,"
+        " attachments, created_at) VALUES ('RES', 'imported', 'reply', '', '2026-01-02', '', '',"
+        " '', '', 'Rooms', '', 0, 0, 1, 0, '2026-01-02')",
+    )
+    ended = tourmail("db", "check")
+    assert ended.code == 1
+    assert "1 message cannot be found by text: run `tourmail db upgrade`." in ended.out
+    assert "1 message can now be searched." in tourmail.done("db", "upgrade").out
+    assert checks(tourmail)["search"] is True
+    assert (
+        tourmail.done("mail", "list", "--filter", "rooms", "--json").json[0]["subject"] == "Rooms"
+    )

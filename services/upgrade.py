@@ -1,0 +1,22 @@
+"""Bringing an older store up to date: its schema, and the text that its mail is found by."""
+
+from services.config import Config
+from services.mail_index import Tell, write_missing
+from services.store.schema import open_store, upgrade_store
+from services.text import count
+
+
+def upgrade(config: Config, tell: Tell = lambda _done, _total: None) -> str:
+    """Bring a store up to date after a backup, and return what was done.
+
+    Indexing a large store takes its time: it goes on in batches while others work, `tell` is told
+    how far it is, and where it is stopped the next upgrade goes on. Raises ServiceError for a newer
+    or foreign store, and where the backup cannot be made.
+    """
+    done = upgrade_store(config)
+    store = open_store(config)
+    try:
+        indexed = write_missing(store, tell)
+    finally:
+        store.close()
+    return f"{done} {count(indexed, 'message')} can now be searched." if indexed else done

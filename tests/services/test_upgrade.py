@@ -1,0 +1,88 @@
+"""A store of the first schema, with mail in it: upgraded, and its mail found by its words."""
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import text
+
+from services.mail_filter import MailFilter
+from services.mail_index import BATCH, count_missing
+from services.store.engine import make_engine
+from services.store.migrations import HEAD
+from services.store.schema import alembic_config
+from services.upgrade import upgrade
+from tests.servers.postgres import Postgres
+from tests.stores import config_in, services_in, use_database
+
+RAW = b"Subject: Rooms\r\n\r\nWe confirm four twins.\r\n"
+MAIL = text(
+    "INSERT INTO mail (account_name, outcome, reason, why, received_at, from_name, from_address, "
+    "from_key, recipients, subject, message_id, automatic, unverified, size, attachments, "
+    "created_at) VALUES ('DESK', 'imported', 'reply', '', '2026-01-02 03:04:05', '', "
+    "'ann@alp.test', 'ann@alp.test', '', 'Rooms', '', false, false, 1, 0, '2026-01-02 03:04:05')"
+)
+NUMBER = 2 * BATCH + 50
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder whose store has the first schema and some mail, half of it skipped."""
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        use_database(tmp_path, server.url(server.create()))
+    (tmp_path / "store").mkdir()
+    engine = make_engine(config_in(tmp_path).url)
+    with engine.begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for _ in range(NUMBER):
+            connection.execute(MAIL)
+        connection.execute(
+            text("INSERT INTO raw_mail SELECT id, id % 2 = 0, :raw FROM mail"), {"raw": RAW}
+        )
+    engine.dispose()
+    return tmp_path
+
+
+def test_an_upgraded_store_finds_its_mail_by_words(old: Path) -> None:
+    told: list[tuple[int, int | None]] = []
+    done = upgrade(config_in(old), lambda done, total: told.append((done, total)))
+    assert f"from 0001 to {HEAD}" in done
+    assert f"{NUMBER} messages can now be searched." in done
+    assert told == [(BATCH, NUMBER), (2 * BATCH, NUMBER), (NUMBER, NUMBER)]
+    services = services_in(old)
+    assert services.mail.count(MailFilter(text="ann@alp.test")) == NUMBER
+    assert services.mail.count(MailFilter(text='"four twins"')) == NUMBER // 2
+    services.close()
+
+
+def test_an_upgrade_that_was_stopped_goes_on(old: Path) -> None:
+    def stop(done: int, _total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upgrade(config_in(old), stop)
+    services = services_in(old)
+    with services.store.read() as session:
+        assert count_missing(session) == NUMBER - BATCH
+    assert f"{NUMBER - BATCH} messages" in upgrade(config_in(old))
+    assert services.mail.count(MailFilter(text="twins")) == NUMBER // 2
+    assert "already" in upgrade(config_in(old))
+    services.close()
+
+
+def test_two_upgraders_write_each_text_once(old: Path) -> None:
+    inner: list[str] = []
+
+    def meanwhile(done: int, _total: int | None) -> None:
+        if not inner:
+            inner.append(upgrade(config_in(old)))
+
+    upgrade(config_in(old), meanwhile)
+    assert f"{NUMBER - BATCH} messages" in inner[0]
+    services = services_in(old)
+    with services.store.read() as session:
+        assert count_missing(session) == 0
+    services.close()
