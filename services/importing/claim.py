@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from models.account import Account, EmailAccountRow
 from models.work import ImportRunRow, RunState
@@ -164,13 +165,16 @@ class Claims:
             session.exec(delete(ImportRunRow).where(col(ImportRunRow.id) == claim.run_id))
 
 
+def expired(now: datetime) -> SelectOfScalar[ImportRunRow]:
+    """Return what selects the runs whose program has died."""
+    return select(ImportRunRow).where(
+        ImportRunRow.state == RunState.RUNNING, ImportRunRow.lease_until <= now
+    )
+
+
 def end_expired(session: Session, now: datetime) -> list[uuid.UUID]:
     """End every run whose program has died, and return their accounts."""
-    rows = session.exec(
-        select(ImportRunRow).where(
-            ImportRunRow.state == RunState.RUNNING, ImportRunRow.lease_until <= now
-        )
-    ).all()
+    rows = session.exec(expired(now)).all()
     for row in rows:
         _end_for_dead(session, row, now)
     return [row.account_id for row in rows if row.account_id is not None]

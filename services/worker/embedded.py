@@ -4,27 +4,16 @@ What is due is in the store; any number of these may run, since every claim is l
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.cancel import Cancel
 from services.errors import Cancelled, ServiceError
-from services.protocols.base import Surroundings
-from services.sending.deliver import Tally
+from services.worker.crew import Crew, Work
 from services.worker.heart import GRACE_SECONDS, Heart
 from services.worker.imports import Imports
-from services.worker.outgoing import work_off
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-
-
-@dataclass
-class Work(Tally):
-    """What became of the messages, and how many imports ended how."""
-
-    imports: int = 0
-    imports_failed: int = 0
 
 
 TICK_SECONDS = 1.0
@@ -45,42 +34,29 @@ def run(
     it from a thread, since Cancel takes a lock. Returns what became of the work. Raises
     ServiceError with `once` where the store does not answer; else it says so and goes on.
     """
-    tally = Work()
-    around = Surroundings(services.config, Cancel(), say)
-    imports = Imports(services, stop, say, once=once)
-    with Heart(services, stop, around.cancel, grace) as heart:
+    crew = Crew(services, stop, say)
+    imports = Imports(services, crew, stop, say, once=once)
+    with Heart(services, stop, crew.sending, grace) as heart:
         try:
             with imports:
-                _work(services, around, stop, tally, imports if once else None)
+                _work(crew, stop, say, imports if once else None)
         except Cancelled:
             pass  # what a stop is meant to do
-    tally.imports, tally.imports_failed = imports.tally.done, imports.tally.failed
     if not once:
         heart.sign_off()
-    return tally
+    return crew.work
 
 
-def _work(
-    services: "Services", around: Surroundings, stop: Cancel, tally: Tally, once: Imports | None
-) -> None:
+def _work(crew: Crew, stop: Cancel, say: Callable[[str], None], once: Imports | None) -> None:
     """Work the outbox off until Cancelled, or once, waiting for the imports then."""
     if once:
-        _work_off(services, around, stop, tally)
+        crew.send()
         once.wait()
     while not once:
-        _go_on(services, around, stop, tally)
+        try:
+            crew.send()
+        except Cancelled:
+            raise
+        except ServiceError as error:
+            say(str(error))
         stop.sleep(TICK_SECONDS)
-
-
-def _go_on(services: "Services", around: Surroundings, stop: Cancel, tally: Tally) -> None:
-    try:
-        _work_off(services, around, stop, tally)
-    except Cancelled:
-        raise
-    except ServiceError as error:
-        around.say(str(error))
-
-
-def _work_off(services: "Services", around: Surroundings, stop: Cancel, tally: Tally) -> None:
-    """Do everything that is due now."""
-    tally.add(work_off(services, around, lambda: stop.requested))

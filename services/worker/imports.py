@@ -4,12 +4,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from services.cancel import Cancel
-from services.errors import Cancelled, Fenced, ServiceError
-from services.protocols.base import Surroundings
+from services.errors import Cancelled, ServiceError
+from services.worker.crew import Crew, fault
 from services.worker.sweep import Due
 
 if TYPE_CHECKING:
@@ -26,14 +25,6 @@ LEAVE_SECONDS = 10.0
 """How long a stop waits for imports, whose connections are closed, to hand back."""
 
 
-@dataclass
-class Imported:
-    """How many imports ended how."""
-
-    done: int = 0
-    failed: int = 0
-
-
 class Imports:
     """Imports what is due in threads of its own until the block ends or a stop is asked for.
 
@@ -42,12 +33,18 @@ class Imports:
     """
 
     def __init__(
-        self, services: "Services", stop: Cancel, say: Callable[[str], None], *, once: bool
+        self,
+        services: "Services",
+        crew: Crew,
+        stop: Cancel,
+        say: Callable[[str], None],
+        *,
+        once: bool,
     ) -> None:
         """With `once` the thread ends as soon as nothing is due or under way any more."""
-        self.tally = Imported()
-        self._services, self._stop, self._say, self._once = services, stop, say, once
-        self._cancel = Cancel()
+        self._services, self._crew, self._stop = services, crew, stop
+        self._say, self._once = say, once
+        self._cancel = crew.importing
         self._changed = threading.Condition()
         self._running: set[threading.Thread] = set()
         self._report_at = time.monotonic() + REPORT_SECONDS
@@ -78,21 +75,12 @@ class Imports:
                 with self._changed:
                     ended = self._once and not self._running
                 if ended or time.monotonic() >= self._report_at:
-                    self._report()
+                    self._report_at = time.monotonic() + REPORT_SECONDS
+                    self._crew.report()
                 if ended:
                     return
                 with self._changed:
                     self._changed.wait(TICK_SECONDS)
-
-    def _report(self) -> None:
-        """Tell queues what is wrong; where that fails, imports go on."""
-        self._report_at = time.monotonic() + REPORT_SECONDS
-        try:
-            self._services.system_events.look()
-        except ServiceError as error:
-            self._say(str(error))
-        except Exception as error:  # noqa: BLE001 - a bug met here ends no import
-            self._say(f"Queues: tourmail met a fault of its own ({type(error).__name__}).")
 
     def _start_due(self) -> None:
         try:
@@ -104,25 +92,10 @@ class Imports:
         except ServiceError as error:
             self._say(str(error))  # the store is away for a moment
         except Exception as error:  # noqa: BLE001 - a bug met once ends no later import
-            self._say(f"Schedules: tourmail met a fault of its own ({type(error).__name__}).")
+            self._say(f"Schedules: {fault(error)}")
 
     def _import(self, due: Due) -> None:
-        around = Surroundings(self._services.config, self._cancel, lambda _text: None)
-        ok: bool | None = False
-        try:
-            result = self._services.sweep.run(due, around)
-            ok = None if result is None else result.ok
-        except (Cancelled, Fenced):
-            ok = None
-        except ServiceError as error:
-            self._say(f"{due.account}: {error}")
-        except Exception as error:  # noqa: BLE001 - a bug met in one account stops no other one
-            self._say(f"{due.account}: tourmail met a fault of its own ({type(error).__name__}).")
-        self._end(threading.current_thread(), ok)
-
-    def _end(self, thread: threading.Thread, ok: bool | None) -> None:
+        self._crew.bring_in(due)
         with self._changed:
-            self._running.discard(thread)
-            self.tally.done += ok is True
-            self.tally.failed += ok is False
+            self._running.discard(threading.current_thread())
             self._changed.notify_all()

@@ -6,19 +6,18 @@ the import itself is fenced by its run (`services.importing.claim`).
 
 import random
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import col, or_, select, update
+from sqlmodel import col, select, update
 
 from models.account import EmailAccountRow
 from models.schedule import ScheduleRow
-from models.work import ImportRunRow, RunState
 from services.connections import MailboxBusy
 from services.errors import Cancelled, NotFound
-from services.importing.claim import AlreadyRunning, end_expired
+from services.importing.claim import AlreadyRunning, end_expired, expired
 from services.importing.result import RunResult
 from services.importing.run import ImportService
 from services.protocols.base import Surroundings
@@ -46,21 +45,25 @@ class Sweep:
         """Take the store and what imports."""
         self._store, self._importing, self._now = store, importing, now
 
-    def claim(self, most: int) -> Sequence[Due]:
-        """Take up at most so many due imports, longest due first.
+    def waiting(self, most: int) -> Sequence[uuid.UUID]:
+        """Return at most so many accounts that are due, longest due first, taking up none."""
+        self._revive()
+        with self._store.read() as session:
+            return [row.account_id for row, _name in session.exec(_due(self._now(), most))]
 
-        Runs whose program has died are ended, and due at once.
-        """
-        if most < 1 or not self._anything():
+    def claim(self, most: int, only: uuid.UUID | None = None) -> Sequence[Due]:
+        """Take up at most so many due imports, longest due first, or that of one account."""
+        if most < 1:
             return []
+        self._revive()
+        with self._store.read() as session:  # without a lock first: mostly nothing is due
+            if session.exec(_due(self._now(), 1, only)).first() is None:
+                return []
         now = self._now()
         with self._store.write() as session:
-            died = end_expired(session, now)
             busy = importing_now(session, now)
             found = []
-            # SQLite serialises writers by itself.
-            due = _due(now, died, most).with_for_update(skip_locked=True, of=ScheduleRow)
-            for row, account in session.exec(due):
+            for row, account in session.exec(_due(now, most, only)):
                 if row.account_id not in busy:
                     found.append(Due(row.account_id, account))
                     row.owed_since = row.owed_since or row.next_run_at
@@ -68,19 +71,16 @@ class Sweep:
                 session.add(row)
             return found
 
-    def _anything(self) -> bool:
-        """Look without a lock first: nothing is due most of the time."""
+    def _revive(self) -> None:
+        """End runs whose program has died, and make them due at once."""
         now = self._now()
-        expired = (
-            select(ImportRunRow.id)
-            .where(ImportRunRow.state == RunState.RUNNING, ImportRunRow.lease_until <= now)
-            .limit(1)
-        )
         with self._store.read() as session:
-            return (
-                session.exec(_due(now, (), 1)).first() is not None
-                or session.exec(expired).first() is not None
-            )
+            if not session.exec(expired(now).limit(1)).first():
+                return
+        with self._store.write() as session:
+            died = col(ScheduleRow.account_id).in_(end_expired(session, now))
+            later = col(ScheduleRow.next_run_at) > now
+            session.execute(update(ScheduleRow).where(died, later).values(next_run_at=now))
 
     def run(self, due: Due, surroundings: Surroundings) -> RunResult | None:
         """Import what was taken up; None where it came to nothing.
@@ -115,15 +115,16 @@ class Sweep:
             )
 
 
-def _due(now: datetime, died: Collection[uuid.UUID], most: int) -> Any:
-    return (
+def _due(now: datetime, most: int, only: uuid.UUID | None = None) -> Any:
+    statement = (
         select(ScheduleRow, EmailAccountRow.name)
         .join(EmailAccountRow, col(EmailAccountRow.id) == ScheduleRow.account_id)
         .where(
             ScheduleRow.enabled,
             EmailAccountRow.import_enabled,
-            or_(col(ScheduleRow.next_run_at) <= now, col(ScheduleRow.account_id).in_(died)),
+            col(ScheduleRow.next_run_at) <= now,
         )
         .order_by(col(ScheduleRow.next_run_at), col(ScheduleRow.id))
         .limit(most)
     )
+    return statement if only is None else statement.where(ScheduleRow.account_id == only)

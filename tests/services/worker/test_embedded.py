@@ -15,7 +15,7 @@ from services.bootstrap import Services
 from services.cancel import Cancel
 from services.errors import ServiceError
 from services.worker import embedded, heart
-from services.worker.embedded import Work
+from services.worker.crew import Work
 from tests.servers.process import wait_until
 from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority

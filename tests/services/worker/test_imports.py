@@ -20,7 +20,7 @@ from services.bootstrap import Services, utc_now
 from services.cancel import Cancel
 from services.importing.run import ImportService
 from services.worker import embedded, imports
-from services.worker.embedded import Work
+from services.worker.crew import Work
 from tests.servers.dovecot import Dovecot
 from tests.servers.mailbox import Mailbox
 from tests.servers.process import wait_until

@@ -1,0 +1,73 @@
+"""What a worker does with one thing that is due, whichever engine decides when and where."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.cancel import Cancel
+from services.errors import Cancelled, Fenced, ServiceError
+from services.protocols.base import Surroundings
+from services.sending.deliver import Tally
+from services.worker.outgoing import work_off
+from services.worker.sweep import Due
+
+if TYPE_CHECKING:
+    from services.bootstrap import Services
+
+
+@dataclass
+class Work(Tally):
+    """What became of the messages, and how many imports ended how."""
+
+    imports: int = 0
+    imports_failed: int = 0
+
+
+class Crew:
+    """Sends, imports and reports. What goes wrong with one thing is said, and ends no other."""
+
+    def __init__(self, services: "Services", stop: Cancel, say: Callable[[str], None]) -> None:
+        """Take the request to stop, which is asked between two messages."""
+        self.work = Work()
+        self.sending, self.importing = Cancel(), Cancel()
+        self._services, self._stop, self._say = services, stop, say
+        self._lock = threading.Lock()
+
+    def send(self) -> None:
+        """Work the outbox off. Raises Cancelled, ServiceError."""
+        around = Surroundings(self._services.config, self.sending, self._say)
+        tally = work_off(self._services, around, lambda: self._stop.requested)
+        with self._lock:
+            self.work.add(tally)
+
+    def bring_in(self, due: Due) -> None:
+        """Import what was taken up."""
+        around = Surroundings(self._services.config, self.importing, lambda _text: None)
+        ok: bool | None = False
+        try:
+            result = self._services.sweep.run(due, around)
+            ok = None if result is None else result.ok
+        except (Cancelled, Fenced):
+            ok = None
+        except ServiceError as error:
+            self._say(f"{due.account}: {error}")
+        except Exception as error:  # noqa: BLE001 - a bug met in one account stops no other one
+            self._say(f"{due.account}: {fault(error)}")
+        with self._lock:
+            self.work.imports += ok is True
+            self.work.imports_failed += ok is False
+
+    def report(self) -> None:
+        """Tell queues what is wrong; where that fails, work goes on."""
+        try:
+            self._services.system_events.look()
+        except ServiceError as error:
+            self._say(str(error))
+        except Exception as error:  # noqa: BLE001 - a bug met here ends no import
+            self._say(f"Queues: {fault(error)}")
+
+
+def fault(error: Exception) -> str:
+    """Name a failure that nobody foresaw by its kind alone: its words may hold anything."""
+    return f"tourmail met a fault of its own ({type(error).__name__})."
