@@ -1,0 +1,98 @@
+"""Runs a command and tells its time, CPU and memory; contestants take turns in every round.
+
+The command is started by a small process of its own: Linux counts the memory of whoever starts a
+process towards that process' peak (getrusage(2), ru_maxrss).
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+LIMIT = 150
+"""Seconds after which a command is given up."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run took: seconds, seconds of CPU with its children, megabytes at most."""
+
+    wall: float
+    cpu: float = 0.0
+    peak: float = 0.0
+    output: str = ""
+
+
+class Failed(Exception):
+    """A command did not do its work."""
+
+
+def measured(command: Sequence[str], **environment: str) -> Run:
+    """Run a command. Raises Failed with the end of what it printed."""
+    found = subprocess.run(
+        ["timeout", str(LIMIT), sys.executable, "-S", "-E", __file__, *command],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = found.stdout.splitlines()
+    if found.returncode or not told:
+        raise Failed(f"{command[0]} fails: {(found.stdout + found.stderr)[-300:].strip()}")
+    took = json.loads(told[-1])
+    return Run(took["wall"], took["cpu"], took["peak"], "\n".join(told[:-1]))
+
+
+def take_turns(
+    contestants: Mapping[str, Callable[[], Run]], rounds: int
+) -> dict[str, list[Run]]:
+    """Let everybody run once a round; each round begins with another one.
+
+    Who fails once takes no further part.
+    """
+    runs: dict[str, list[Run]] = {name: [] for name in contestants}
+    for number in range(rounds):
+        names = list(runs)
+        at = number % len(names)
+        for name in names[at:] + names[:at]:
+            try:
+                runs[name].append(contestants[name]())
+            except Failed as error:
+                print(error)
+                del runs[name]
+    return runs
+
+
+def ratio(runs: Mapping[str, Sequence[Run]], name: str, to: str) -> float:
+    """Return how many times as long one takes as another: the median over the rounds."""
+    pairs = zip(runs[name], runs[to], strict=True)
+    return median(one.wall / other.wall for one, other in pairs)
+
+
+def show(runs: Mapping[str, Sequence[Run]], messages: int, *against: str) -> None:
+    """Print medians, and ratios to those who took part."""
+    others = [name for name in against if name in runs]
+    head = "".join(f"{'x ' + name:>13}" for name in others)
+    print(f"{'':24}{'wall s':>9}{'CPU ms/mail':>13}{'peak MB':>9}{head}")
+    for name, found in runs.items():
+        wall, cpu, peak = (median(getattr(r, key) for r in found) for key in ("wall", "cpu", "peak"))
+        ratios = "".join(f"{ratio(runs, name, other):13.2f}" for other in others)
+        print(f"{name:24}{wall:9.3f}{cpu / messages * 1000:13.2f}{peak:9.0f}{ratios}", flush=True)
+
+
+def _child(command: list[str]) -> int:
+    started = time.perf_counter()
+    pid = os.posix_spawnp(command[0], command, os.environ)
+    _, status, used = os.wait4(pid, 0)
+    wall = time.perf_counter() - started
+    cpu = used.ru_utime + used.ru_stime
+    print(json.dumps({"wall": wall, "cpu": cpu, "peak": used.ru_maxrss / 1024}))
+    return os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    sys.exit(_child(sys.argv[1:]))
