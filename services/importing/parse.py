@@ -6,6 +6,7 @@ be built to take a parser's time: nesting, giant HTML, wrong charsets, broken en
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
@@ -23,6 +24,7 @@ from services.importing.headers import (
     header_part,
     storable,
 )
+from services.importing.split import Irregular, split
 
 _PARTS = 1_000
 _DEPTH = 200
@@ -144,6 +146,8 @@ def leaves(raw: bytes) -> list[Message]:
 
     An attached message counts as one part and is not looked into.
     """
+    with suppress(Irregular, *NASTY):
+        return list[Message](split(raw))
     if raw.count(b"\n") * (1 + raw.lower().count(b"boundary")) > _STEPS:
         return []
     try:
@@ -195,11 +199,14 @@ def _named(part: Message) -> bool:
 
 def file_name(part: Message) -> str:
     """Return a part's file name, decoded, "" where it has none."""
+    fields = {name: field(part, name) for name in ("content-disposition", "content-type")}
+    if not any("name" in text.lower() for text in fields.values()):
+        return ""  # most parts, and quicker than asking email
     # A part of its own, since email replaces raw 8-bit characters before anybody can guess them.
     clean = Message()
     try:
-        for name in ("content-disposition", "content-type"):
-            clean[name] = field(part, name)
+        for name, text in fields.items():
+            clean[name] = text
         return decoded(str(clean.get_filename() or ""))[:255]
     except NASTY:
         return ""
