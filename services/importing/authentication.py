@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 METHODS = ("dmarc", "spf", "dkim")
+FIELDS = ("received", "authentication-results")
+"""The fields that `authentication` looks at."""
 
 _RESULT = re.compile(r"\s*(dmarc|spf|dkim)(?:\s*/\s*\d+)?\s*=\s*([a-z]+)", re.IGNORECASE)
 _BY = re.compile(r"\bby\s+([A-Za-z0-9.-]+)")

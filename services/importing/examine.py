@@ -56,17 +56,18 @@ class Examiner:
         """Judge messages by their headers."""
         self.seen.update(header.item for header in headers)
         facts = [_guarded(_NO_FACTS, _read_facts, header.block) for header in headers]
-        prints = [self._prints(header) for header in headers]
+        prints = [self._prints(*message) for message in zip(headers, facts, strict=True)]
         background = self._background(facts, prints)
         return [
             self._draft(*message, background)
             for message in zip(headers, facts, prints, strict=True)
         ]
 
-    def _prints(self, header: Header) -> Fingerprints:
+    def _prints(self, header: Header, facts: HeaderFacts) -> Fingerprints:
         if header.fault:
             return Fingerprints(size=header.size)
-        identity = _guarded("", identity_digest, header.block)
+        fields = None if facts is _NO_FACTS else facts.fields
+        identity = _guarded("", identity_digest, header.block, fields)
         return Fingerprints(identity, header_digest(header.block), "", header.size)
 
     def _background(
@@ -133,7 +134,8 @@ class Examiner:
         if body.data is None:
             finding = Finding(draft.facts, draft.header.size, body.fault or "it is empty")
             return self.by_header(replace(draft, verdict=judge(finding, draft.background)))
-        prints = replace(draft.prints, content=content_digest(body.data))
+        content = content_digest(body.data, draft.header.block, draft.prints.identity)
+        prints = replace(draft.prints, content=content)
         copies = self._alike(prints)
         copy = next((c for c in copies if c.content == prints.content), None)
         if copy is not None:

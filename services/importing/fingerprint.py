@@ -5,18 +5,23 @@ Three digests, since a copy keeps less the further it travels: the identity head
 exact header block decides where only headers were ever fetched.
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from services.importing.headers import body_part, header_part, raw_fields
 
 _IDENTITY = ("from", "to", "cc", "subject", "date", "message-id")
 _BYTES = 16
+_BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
-def identity_digest(block: bytes) -> str:
-    """Digest what a copy keeps of its header block; without Message-ID all of the block."""
+def identity_digest(block: bytes, fields: Iterable[tuple[str, bytes]] | None = None) -> str:
+    """Digest what a copy keeps of its header block; without Message-ID all of the block.
+
+    `fields` are the block's `raw_fields` where they are at hand.
+    """
     values: dict[str, bytes] = {}
-    for name, value in raw_fields(block):
+    for name, value in raw_fields(block) if fields is None else fields:
         if name in _IDENTITY:
             values.setdefault(name, b" ".join(value.split()))
     if not values.get("message-id"):
@@ -29,9 +34,14 @@ def header_digest(block: bytes) -> str:
     return _digest(_unified(header_part(block)))
 
 
-def content_digest(raw: bytes) -> str:
-    """Digest a whole message: what it is identified by and its body, save for line ends."""
-    return _digest(identity_digest(raw).encode(), _unified(body_part(raw)))
+def content_digest(raw: bytes, block: bytes = b"", identity: str = "") -> str:
+    """Digest a whole message: what it is identified by and its body, save for line ends.
+
+    `identity` is that of `block`, and taken for the message's where it begins with this block.
+    """
+    if not (identity and raw.startswith(block) and block.endswith(_BLANK_LINES)):
+        identity = identity_digest(raw)
+    return _digest(identity.encode(), _unified(body_part(raw)))
 
 
 def _unified(data: bytes) -> bytes:

@@ -16,12 +16,15 @@ from functools import cached_property
 from itertools import islice
 
 from models.fields import address_key
-from services.importing.authentication import Authentication, authentication
+from services.importing.authentication import FIELDS, Authentication, authentication
 
 _FIELD = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
-_BLANK_LINE = re.compile(rb"\A\r?\n|\n\r?\n")
 _ID = re.compile(r"<([^<>]{1,990})>")
 _ADDRESS = re.compile(r"[^\s<>,;:\"()]{1,200}@[^\s<>,;:\"()]{1,255}")
+_PLAIN_MAILBOX = re.compile(
+    r"((?:[A-Za-z0-9=?_-]+(?: [A-Za-z0-9=?_-]+)*)?) ?<([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*"
+    r"@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)>"
+)
 _BREAKS = re.compile(r"[\r\n\t\v\f]+")
 _WORD = re.compile(r"[a-z-]+")
 _REPORT_TYPE = re.compile(r"report-type\s*=\s*\"?delivery-status\b")
@@ -79,6 +82,11 @@ class HeaderFacts:
     def text(self, name: str, limit: int = _TEXT) -> str:
         """Return the first field of a name as text, undecoded, "" where there is none."""
         return eight_bit((self.raw(name) or b"")[:limit]).strip()
+
+    @property
+    def fields(self) -> list[tuple[str, bytes]]:
+        """Every field in its order: name in lower case, unfolded value."""
+        return self._fields
 
     def all(self) -> list[tuple[str, str]]:
         """Return every field in its order, decoded, for people to look at."""
@@ -167,7 +175,11 @@ class HeaderFacts:
     @cached_property
     def authentication(self) -> Authentication | None:
         """The receiving server's own verdicts (RFC 8601), None where it gave none."""
-        fields = ((name, storable(eight_bit(value[:_TEXT]))) for name, value in self._fields)
+        fields = (
+            (name, storable(eight_bit(value[:_TEXT])))
+            for name, value in self._fields
+            if name in FIELDS
+        )
         return authentication(fields)
 
 
@@ -180,14 +192,25 @@ def raw_fields(block: bytes) -> Iterator[tuple[str, bytes]]:
 
 def header_part(raw: bytes) -> bytes:
     """Return a message up to its first blank line, which is left out."""
-    found = _BLANK_LINE.search(raw)
-    return raw if found is None else raw[: found.start()]
+    return raw[: _blank_line(raw)[0]]
 
 
 def body_part(raw: bytes) -> bytes:
     """Return a message from behind its first blank line."""
-    found = _BLANK_LINE.search(raw)
-    return b"" if found is None else raw[found.end() :]
+    return raw[_blank_line(raw)[1] :]
+
+
+def _blank_line(raw: bytes) -> tuple[int, int]:
+    """Return where the headers end and the body begins: both at the end without a blank line."""
+    for start in (b"\n", b"\r\n"):
+        if raw.startswith(start):
+            return 0, len(start)
+    # Each is found at memory's speed, which no one pattern for both is.
+    first = raw.find(b"\n\r\n")
+    bare = raw.find(b"\n\n", 0, first + 1 if first >= 0 else None)
+    if bare >= 0:
+        return bare, bare + 2
+    return (first, first + 3) if first >= 0 else (len(raw), len(raw))
 
 
 def eight_bit(data: bytes) -> str:
@@ -213,6 +236,8 @@ def charset_decoded(data: bytes, charset: str | None) -> str:
 
 def decoded(text: str) -> str:
     """Decode encoded words (RFC 2047) as far as they make sense, to text that a store takes."""
+    if "=?" not in text:
+        return storable(_BREAKS.sub(" ", text[:_TEXT]))
     try:
         parts = decode_header(text[:_TEXT])
     except _NASTY:
@@ -232,6 +257,8 @@ def _part(data: bytes | str, charset: str | None) -> str:
 
 def storable(text: str) -> str:
     """Replace what no text column takes: NUL and lone surrogates."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
@@ -247,6 +274,8 @@ def _mailboxes(text: str) -> Iterator[Address]:
 
 
 def _pairs(text: str) -> Iterable[tuple[str, str]]:
+    if plain := _PLAIN_MAILBOX.fullmatch(text):
+        return [(plain[1], plain[2])]  # as email reads it, in a tenth of the time
     try:
         return getaddresses([text])
     except _NASTY:

@@ -7,10 +7,7 @@ from email.policy import SMTP
 from random import Random
 
 SENDERS = 200
-_WORDS = (
-    "rooms safari lodge transfer booking party guest night arrive depart rate confirm please "
-    "attached voucher invoice supplier agent river camp breakfast twin double single child airport"
-).split()
+_WORDS = ("rooms", "safari", "lodge", "transfer", "booking", "party", "night", "arrive", "depart")
 _MEDIAN = 16_000
 _LARGE_SHARE = 0.03
 _LARGE = (200_000, 2_000_000)

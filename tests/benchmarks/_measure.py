@@ -47,9 +47,7 @@ def measured(command: Sequence[str], **environment: str) -> Run:
     return Run(took["wall"], took["cpu"], took["peak"], "\n".join(told[:-1]))
 
 
-def take_turns(
-    contestants: Mapping[str, Callable[[], Run]], rounds: int
-) -> dict[str, list[Run]]:
+def take_turns(contestants: Mapping[str, Callable[[], Run]], rounds: int) -> dict[str, list[Run]]:
     """Let everybody run once a round; each round begins with another one.
 
     Who fails once takes no further part.
@@ -79,7 +77,9 @@ def show(runs: Mapping[str, Sequence[Run]], messages: int, *against: str) -> Non
     head = "".join(f"{'x ' + name:>13}" for name in others)
     print(f"{'':24}{'wall s':>9}{'CPU ms/mail':>13}{'peak MB':>9}{head}")
     for name, found in runs.items():
-        wall, cpu, peak = (median(getattr(r, key) for r in found) for key in ("wall", "cpu", "peak"))
+        wall, cpu, peak = (
+            median(getattr(r, key) for r in found) for key in ("wall", "cpu", "peak")
+        )
         ratios = "".join(f"{ratio(runs, name, other):13.2f}" for other in others)
         print(f"{name:24}{wall:9.3f}{cpu / messages * 1000:13.2f}{peak:9.0f}{ratios}", flush=True)
 

@@ -27,9 +27,7 @@ def main() -> None:
 
 def _runs(made: Desk, size: int, rounds: int, *, everybody: bool) -> dict[str, list[Run]]:
     others = {
-        name: peer.afresh
-        for name, peer in made.peers().items()
-        if everybody or name in _QUICK
+        name: peer.afresh for name, peer in made.peers().items() if everybody or name in _QUICK
     }
     made.floor()  # once unmeasured: the files come into the cache
     ours = {"tourmail": lambda: made.afresh(size), "raw socket": made.floor}

@@ -59,3 +59,14 @@ def test_bodies_cannot_be_shifted_into_headers() -> None:
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_any_bytes_have_a_digest(one: bytes, other: bytes) -> None:
     assert len(content_digest(one)) == len(header_digest(other)) == len(identity_digest(one)) == 32
+
+
+PIECES = st.sampled_from(
+    (b"Message-ID: <1@x>", b"Subject: S", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"x")
+)
+
+
+@given(st.lists(PIECES, max_size=12), st.integers(0, 12))
+def test_a_known_identity_makes_no_difference(pieces: list[bytes], cut: int) -> None:
+    raw, block = b"".join(pieces), b"".join(pieces[:cut])
+    assert content_digest(raw, block, identity_digest(block)) == content_digest(raw)

@@ -1,13 +1,16 @@
 """Header blocks, from well-formed to hostile."""
 
+import re
 import time
 from datetime import UTC, datetime
+from email.header import decode_header
+from email.utils import getaddresses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.importing.headers import HeaderFacts, body_part, decoded, header_part
+from services.importing.headers import HeaderFacts, _pairs, body_part, decoded, header_part
 from tests.corpus import TORTURE
 
 
@@ -212,3 +215,36 @@ def test_no_bytes_ever_raise(raw: bytes) -> None:
 def test_no_fact_holds_what_a_text_column_refuses() -> None:
     facts = HeaderFacts(b"Authentication-Results: mx\0.test; dkim=fail\r\n")
     assert "\0" not in str(facts.authentication)
+
+
+# ------------------------------------------------------------------ short cuts
+
+LINES = st.lists(st.sampled_from((b"a", b"\r", b"\n", b"\r\n", b"\n\r\n", b": b")), max_size=12)
+NAMES = st.text("abAB09=?_-. <>,\"'()@+é", max_size=30)
+
+
+@given(LINES.map(b"".join))
+@example(b"a\n\n\r\n")
+def test_the_first_blank_line_ends_the_headers(raw: bytes) -> None:
+    found = re.search(rb"\A\r?\n|\n\r?\n", raw)
+    expected = (raw[: found.start()], raw[found.end() :]) if found else (raw, b"")
+    assert (header_part(raw), body_part(raw)) == expected
+
+
+@given(NAMES, NAMES, NAMES)
+@example("Guide =?utf-8?q?N=C3=BC?=", "guide.two", "supplier.test")
+@example("", "a", "b")
+@example("Guide", "a", "b")
+def test_a_plain_mailbox_is_read_as_email_reads_it(name: str, local: str, domain: str) -> None:
+    for text in (f"{name} <{local}@{domain}>".strip(), f"{name}<{local}@{domain}>"):
+        assert list(_pairs(text)) == getaddresses([text])
+
+
+@given(st.text(max_size=50))
+@example("no \ud800 encoded\r\n word \0 é")
+def test_text_without_encoded_words_is_read_as_email_reads_it(text: str) -> None:
+    text = text.replace("=?", "=")
+    parts = decode_header(text)
+    expected = "".join(part for part, _charset in parts if isinstance(part, str))
+    expected = re.sub(r"[\r\n\t\v\f]+", " ", expected).replace("\0", "\ufffd")
+    assert decoded(text) == expected.encode("utf-8", "replace").decode()
