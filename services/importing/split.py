@@ -27,7 +27,7 @@ class Part(Message):
 
     _source: memoryview | None = None
 
-    def get_payload(self, i: Any = None, decode: bool = False) -> Any:
+    def get_payload(self, i: Any = None, decode: Any = False) -> Any:
         """Return the content; see `email.message.Message`."""
         if self._source is not None:
             source, self._source = self._source, None
