@@ -44,6 +44,13 @@ class Cancel:
         self.check()
 
     @contextmanager
+    def own(self) -> Iterator["Cancel"]:
+        """Give a part of the work a Cancel of its own, which stops with this one and alone."""
+        cancel = Cancel()
+        with self.closing(cancel.cancel):
+            yield cancel
+
+    @contextmanager
     def closing(self, close: Callable[[], object]) -> Iterator[None]:
         """Have `close` called when somebody asks to stop while the block runs."""
         with self._lock:

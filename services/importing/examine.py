@@ -102,7 +102,7 @@ class Examiner:
             and (verdict.keeps_body or is_bounce(facts) or self._may_be_copy(prints))
         )
         if copy is not None:
-            prints = Fingerprints(size=prints.size, mail_id=copy.mail_id)
+            prints = Fingerprints(size=prints.size, mail_id=self._mail_of(copy))
         elif wants_body:
             self._pending.add(prints.identity)
         else:
@@ -115,6 +115,13 @@ class Examiner:
         Messages whose headers did not come have no identity, and so are nobody's copies.
         """
         return self._copies.setdefault(prints.identity, []) if prints.identity else []
+
+    def _mail_of(self, copy: Fingerprints) -> int | None:
+        """Return the mail of what is here; what this run itself found has one once committed."""
+        if copy.mail_id is not None:
+            return copy.mail_id
+        there = self._find_copies([copy.identity]).get(copy.identity, ())
+        return next((t.mail_id for t in there if replace(t, mail_id=None) == copy), None)
 
     def _may_be_copy(self, prints: Fingerprints) -> bool:
         alike = self._alike(prints)
@@ -140,7 +147,7 @@ class Examiner:
         copy = next((c for c in copies if c.content == prints.content), None)
         if copy is not None:
             known = Verdict(Outcome.KNOWN, Reason.ALREADY_HERE, SAME_CONTENT)
-            of = Fingerprints(size=prints.size, mail_id=copy.mail_id)
+            of = Fingerprints(size=prints.size, mail_id=self._mail_of(copy))
             return self.by_header(replace(draft, verdict=known, prints=of))
         copies.append(prints)
         verdict = _guarded(_UNREADABLE, self._judged_whole, draft, body.data)

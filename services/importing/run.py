@@ -67,22 +67,25 @@ class ImportService:
         read (what was imported until then is kept); AlreadyRunning; Cancelled.
         """
         account = self._importing(account_name)
-        task = _Task(
-            self._store,
-            self._claims,
-            lambda: self.mailbox(account, surroundings, 0 if if_free else WAIT_SECONDS),
-            account,
-            surroundings,
-            progress or (lambda _progress: None),
-            self._now,
-            reconcile,
-            if_free,
-        )
-        if rehearse:
-            return task.rehearse()
-        claim = self._claims.begin(account, trigger)
-        with self._claims.renewed(claim):
-            return task.run(claim)
+        # A Cancel of its own, so that a run that fails ends what it fetches ahead.
+        with surroundings.cancel.own() as cancel:
+            around = replace(surroundings, cancel=cancel)
+            task = _Task(
+                self._store,
+                self._claims,
+                lambda: self.mailbox(account, around, 0 if if_free else WAIT_SECONDS),
+                account,
+                around,
+                progress or (lambda _progress: None),
+                self._now,
+                reconcile,
+                if_free,
+            )
+            if rehearse:
+                return task.rehearse()
+            claim = self._claims.begin(account, trigger)
+            with self._claims.renewed(claim):
+                return task.run(claim)
 
     def _importing(self, name: str) -> Account:
         account = self._accounts.get(name)

@@ -1,24 +1,26 @@
 """The walk through a mailbox: every listed message is settled, a batch at a time.
 
 Headers come first; a body is fetched only for what will be kept, for what may be a bounce, and
-where only the content tells whether a message is here already. Never is more than one batch of
-bodies in memory.
+where only the content tells whether a message is here already. While one batch of bodies is judged
+and stored, the page's next one is fetched; never are more than these two in memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from models.account import Account
 from models.mail import Outcome
 from services.importing import ledger
+from services.importing.ahead import Ahead
 from services.importing.examine import Draft, Examiner
 from services.importing.ledger import Entry, Fingerprints, vanished
 from services.importing.result import Counts, Progress
-from services.protocols.base import Importer, Listing, Page, Surroundings
+from services.protocols.base import Body, Header, Importer, Listing, Page, Surroundings
 from services.store.engine import Store
 
-BATCH_BYTES = 8_000_000
+BATCH_BYTES = 4_000_000
 BATCH_MESSAGES = 200
 _LOOKED_UP = 500
 T = TypeVar("T")
@@ -69,7 +71,8 @@ class Walk:
         for page in listing.pages:
             self._around.cancel.check()
             self._pass_early(listing.scope, page.early)
-            self._settle(listing, page, save_cursor)
+            with Ahead(self._around.cancel) as ahead:
+                self._settle(listing, page, save_cursor, ahead)
             self.cursor = page.cursor or self.cursor
 
     def account_for_the_rest(self, before: int, *, whole: bool) -> None:
@@ -103,14 +106,14 @@ class Walk:
         # What had vanished once and is listed again is looked at again.
         return {item for item, outcome in found.items() if outcome is not Outcome.GONE}
 
-    def _settle(self, listing: Listing, page: Page, save_cursor: bool) -> None:
+    def _settle(self, listing: Listing, page: Page, save_cursor: bool, ahead: Ahead) -> None:
         known = self._settled(listing.scope, page.items)
         self.listed += len(page.items)
         self.counts.known += len(known)
         todo = [item for item in page.items if item not in known]
         examiner = Examiner(self._store, self._account, self._recorder.copies, self._around)
-        for drafts, last in _with_last(self._drafted(examiner, todo)):
-            entries = self._entries(examiner, drafts)
+        for (drafts, bodies), last in _with_last(self._drafted(examiner, todo, ahead)):
+            entries = self._entries(examiner, drafts, bodies.result())
             if last:
                 there = examiner.seen
                 entries += [vanished(item) for item in todo if item not in there]
@@ -134,23 +137,29 @@ class Walk:
             Progress(done, listing.listed, counts.imported, counts.skipped, counts.errors)
         )
 
-    def _drafted(self, examiner: Examiner, items: Sequence[str]) -> Iterator[list[Draft]]:
-        """Fetch headers, and yield the drafts whose bodies, if wanted, make one batch."""
+    def _drafted(
+        self, examiner: Examiner, items: Sequence[str], ahead: Ahead
+    ) -> Iterator[tuple[list[Draft], Future[list[Body]]]]:
+        """Yield drafts whose bodies, if wanted, make one batch, and the bodies on their way."""
         empty = True
-        for headers in bounded(self._importer.headers(items), lambda h: len(h.block)):
+        for headers in ahead.each(bounded(self._importer.headers(items), _block_size)):
             drafts = examiner.drafts(headers)
             for batch in bounded(drafts, lambda d: d.header.size if d.wants_body else 0):
-                yield batch
+                yield batch, ahead.do(self._bodies, batch)
                 empty = False
         if empty:
-            yield []
+            yield [], ahead.do(list[Body])
 
-    def _entries(self, examiner: Examiner, drafts: Sequence[Draft]) -> list[Entry]:
-        """Decide a batch for good, its bodies fetched; what vanished meanwhile is gone."""
+    def _bodies(self, drafts: Sequence[Draft]) -> list[Body]:
+        wanted = [draft.header.item for draft in drafts if draft.wants_body]
+        return list(self._importer.bodies(wanted)) if wanted else []
+
+    def _entries(
+        self, examiner: Examiner, drafts: Sequence[Draft], bodies: Iterable[Body]
+    ) -> list[Entry]:
+        """Decide a batch for good by its bodies; what vanished meanwhile is gone."""
         wanted = {draft.header.item: draft for draft in drafts if draft.wants_body}
-        found = {}
-        for body in self._importer.bodies(list(wanted)) if wanted else ():
-            found[body.item] = examiner.by_body(wanted[body.item], body)
+        found = {body.item: examiner.by_body(wanted[body.item], body) for body in bodies}
         for draft in drafts:
             if not draft.wants_body:
                 found[draft.header.item] = examiner.by_header(draft)
@@ -158,16 +167,23 @@ class Walk:
         return [found.get(item) or vanished(item) for item in items]
 
 
+def _block_size(header: Header) -> int:
+    return len(header.block)
+
+
 def bounded(things: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
     """Cut into lists that stay below the bounds of a batch, in bytes and in number."""
     batch: list[T] = []
     total = 0
     for thing in things:
-        if batch and (total + size(thing) > BATCH_BYTES or len(batch) == BATCH_MESSAGES):
+        if batch and total + size(thing) > BATCH_BYTES:
             yield batch
             batch, total = [], 0
         batch.append(thing)
         total += size(thing)
+        if len(batch) == BATCH_MESSAGES:  # at once: asking for the next thing may take long
+            yield batch
+            batch, total = [], 0
     if batch:
         yield batch
 

@@ -15,11 +15,14 @@ from imapclient.datetime_util import format_criteria_date
 from services.errors import ConnectionFailed
 from services.protocols.base import Body, Closing, Header, Listing, Mark, Surroundings
 from services.protocols.imap import ImapSettings
-from services.protocols.imap_listing import PAGE_ITEMS, Position, pages, resume
+from services.protocols.imap_listing import Position, pages, resume
 from services.protocols.imap_session import ImapSession, Inbox
 from services.protocols.imap_wire import Broken, Dripped, Refused, Trouble
 
 _DATES = 1_000
+_HEADERS = 200
+"""How many header blocks one command asks for."""
+
 _SHORT_BLOCK = 64 * 1024
 """Octets of a header block that a batch asks for; the few longer ones come one by one."""
 _LONG_BLOCK = 8 * 1024 * 1024
@@ -115,7 +118,7 @@ class ImapImporter(Closing):
 
     def headers(self, items: Sequence[str]) -> Iterator[Header]:
         """Fetch header blocks, few at a time. Items that have vanished are left out."""
-        for batch in _batches([int(item) for item in items], PAGE_ITEMS):
+        for batch in _batches([int(item) for item in items], _HEADERS):
             for uid, answer, fault in self._each(batch, _HEADER, b"BODY["):
                 yield self._header(uid, answer, fault)
 

@@ -2,8 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -14,7 +13,6 @@ from sqlmodel import and_, col
 from models.account import Account, ProtocolSettings
 from models.mail import OutboxRow, OutboxState
 from services.accounts import AccountService
-from services.cancel import Cancel
 from services.connections import Connections, MailboxBusy
 from services.errors import Cancelled, ConnectionFailed, Fenced, ServiceError
 from services.protocols import protocol
@@ -173,7 +171,9 @@ class Deliverer:
                 "Its protocol was changed; resend from the outbox once it can.",
             )
         own = account.email.default_email if account.email else ""
-        with _own_cancel(work.around) as around:
+        # A Cancel of its own, so that a lost lease breaks this connection and nothing else.
+        with work.around.cancel.own() as cancel:
+            around = replace(work.around, cancel=cancel)
             sender = open_sender(settings, around)
             try:
                 with LeaseKeeper(self._store, self._now, around.cancel) as keeper:
@@ -252,11 +252,3 @@ def _attempt(sender: Sender, claimed: Claimed, own: str) -> Attempt:
         return Attempt(failure.replies, failure)
     except ConnectionFailed as failure:
         return Attempt({}, failure)
-
-
-@contextmanager
-def _own_cancel(around: Surroundings) -> Iterator[Surroundings]:
-    """Give a connection a Cancel of its own, so that a lost lease breaks it and nothing else."""
-    cancel = Cancel()
-    with around.cancel.closing(cancel.cancel):
-        yield replace(around, cancel=cancel)

@@ -1,7 +1,7 @@
 """A full import over TLS into a new store, beside other programs and a bare socket.
 
-BENCH_MESSAGES (1000,10000) and BENCH_ROUNDS (5) bound it; the slow programs run with the smallest
-mailbox only.
+BENCH_MESSAGES (1000,10000), BENCH_ROUNDS (5) and BENCH_PEERS (mbsync,fetchmail,getmail6) bound it;
+the slow programs run with the smallest mailbox only.
 """
 
 import os

@@ -1,7 +1,9 @@
 """The quick cutter agrees with the standard library wherever it takes a message on."""
 
+from collections.abc import Callable
 from email import message_from_bytes
 from email.message import Message
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -36,14 +38,22 @@ HEADS = st.sampled_from(PIECES[:14])
 ANY = st.sampled_from(PIECES)
 
 
+def told(question: Callable[[], object]) -> object:
+    """Return the answer, or what is raised instead: email fails over some parameters."""
+    try:
+        return question()
+    except parse.NASTY as error:
+        return type(error)
+
+
 def shown(parts: list[Message]) -> list[object]:
     """Return all that anybody asks a part for."""
     return [
         (
             list(part.raw_items()),
             part.get_content_type(),
-            part.get_payload(),
-            part.get_payload(decode=True),
+            told(part.get_payload),
+            told(partial(part.get_payload, decode=True)),
             parse.file_name(part),
         )
         for part in parts
@@ -56,7 +66,11 @@ def check(raw: bytes) -> bool:
         found = split(raw)
     except Irregular:
         return False
-    assert shown(list(found)) == shown(list(parse._leaves(message_from_bytes(raw))))
+    try:
+        expected = list(parse._leaves(message_from_bytes(raw)))
+    except parse.NASTY:  # where email fails over a parameter, the parts are at least found here
+        return True
+    assert shown(list(found)) == shown(expected)
     return True
 
 
