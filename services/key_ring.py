@@ -157,9 +157,10 @@ def _write(path: Path, ring: KeyRing, like: os.stat_result | None = None) -> Non
 
 
 def _resemble(descriptor: int, like: os.stat_result) -> None:
-    """Give a file another one's group, mode and, as root, owner."""
+    """Give a file another one's mode, the group that this lets in, and, as root, the owner."""
     owner = like.st_uid if os.geteuid() == 0 else -1
-    group = like.st_gid if like.st_gid != os.fstat(descriptor).st_gid else -1
+    foreign = like.st_gid != os.fstat(descriptor).st_gid
+    group = like.st_gid if foreign and like.st_mode & 0o040 else -1
     os.fchown(descriptor, owner, group)
     os.fchmod(descriptor, like.st_mode & 0o640)
 
