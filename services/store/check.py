@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlmodel import Session, select
 
 from models.account import EmailAccountRow, SecretRow
@@ -12,6 +12,7 @@ from services.errors import ServiceError
 from services.mail_index import count_missing
 from services.store.engine import Store
 from services.store.migrations import HEAD
+from services.store.schema import tables
 from services.text import count
 from services.vault import Vault
 
@@ -26,15 +27,21 @@ class Finding:
 
 
 def look_over(store: Store, vault: Vault) -> Iterator[Finding]:
-    """Yield what is found. That the store opened proves its schema and the key already."""
+    """Yield what is found. That the store opened proves its version and the key already."""
     with store.read() as session:
-        yield Finding("schema", True, f"{HEAD}, the current one")
+        yield _tables(session)
         yield Finding("key", True, "It belongs to this store.")
         if session.get_bind().dialect.name == "sqlite":
             yield _whole(session)
             yield _references(session)
         yield _searchable(session)
         yield from _secrets(session, vault)
+
+
+def _tables(session: Session) -> Finding:
+    missing = sorted(tables().tables.keys() - set(inspect(session.connection()).get_table_names()))
+    words = f"{HEAD}, but without {', '.join(missing)}." if missing else f"{HEAD}, the current one"
+    return Finding("schema", not missing, words)
 
 
 def _whole(session: Session) -> Finding:

@@ -77,8 +77,11 @@ class Store:
 
 
 @contextmanager
-def told_in_words() -> Iterator[None]:
-    """Turn what a database says about disks, locks and networks into a ServiceError."""
+def told_in_words(where: str = "") -> Iterator[None]:
+    """Turn what a database says about disks, locks and networks into a ServiceError.
+
+    `where` is the store's file, where the reader may not know it.
+    """
     try:
         yield
     except DBAPIError as error:
@@ -87,7 +90,8 @@ def told_in_words() -> Iterator[None]:
         words = server_words(error) if hasattr(error.orig, "sqlstate") else _words(error)
         if words is None:
             raise  # ours to foresee, so a bug
-        raise ServiceError(*words) from error
+        message, hint = words
+        raise ServiceError(message, f"{hint} Its file: {where}" if where else hint) from error
     except OverflowError as error:  # SQLite's numbers have 64 bits
         raise NotFound("The store has no number as large as that.") from error
     except PoolTimeout as error:
@@ -98,10 +102,15 @@ def _words(error: DBAPIError) -> tuple[str, str] | None:
     if isinstance(error, IntegrityError | ProgrammingError | DataError):
         return None
     text = str(error.orig) or "nothing"
+    # A full disk has no room for the file that readers share either.
+    marks = f"{text} {getattr(error.orig, 'sqlite_errorname', '')}"
     for mark, message, hint in (
         ("disk is full", "The disk that holds the store is full.", "Free some space; nothing "
          "was changed."),
-        ("disk I/O error", "The disk that holds the store reports an error.", "Check the disk."),
+        ("IOERR_SHMSIZE", "The disk that holds the store is full.", "Free some space; nothing "
+         "was changed."),
+        ("disk I/O error", "The disk that holds the store reports an error.", "Check the disk, "
+         "its free space and quotas."),
         ("readonly", "The store is read-only.", "Check the rights of its file and folder."),
         ("locked", "The store is busy.", "Another program holds it; try again."),
         ("unable to open", "The store cannot be opened.", "Check that its folder exists and that "
@@ -110,7 +119,7 @@ def _words(error: DBAPIError) -> tuple[str, str] | None:
         ("not a database", "The store's file is no database.", "Restore it from a backup, or "
          "point TOURMAIL_DATABASE_URL elsewhere."),
     ):  # fmt: skip
-        if mark in text:
+        if mark in marks:
             return message, hint
     return "The store does not answer as it should.", f"The database says: {text.splitlines()[0]}"
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
 
 
+_OURS = {"email_account", "outbox", "ledger", "vault_key"}
+"""Tables that every tourmail has had, by which a store is known from other programs' databases."""
+
+
 class SchemaOutdated(ServiceError):
     """The store was made by an older tourmail; upgrading it is a person's decision."""
 
@@ -59,7 +63,7 @@ def open_store(config: Config) -> Store:
 @contextmanager
 def _engine(url: str) -> Iterator[Engine]:
     """Make an engine that leaves nothing open behind a failure, told in words."""
-    with told_in_words():
+    with told_in_words(str(sqlite_path(url) or "")):
         engine = make_engine(url)
         try:
             yield engine
@@ -81,16 +85,22 @@ def schema_version(engine: Engine) -> str | None:
     Raises ServiceError where the database belongs to another program.
     """
     with engine.execution_options(write=False).connect() as connection:
-        names = inspect(connection).get_table_names()
-        if "alembic_version" in names:
+        names = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        if not names:
+            return None
+        found = None
+        if inspect(connection).has_table("alembic_version"):
             found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            return str(found) if found else None
-        if names:
-            raise ServiceError(
-                "This database belongs to another program.",
-                "Point TOURMAIL_DATABASE_URL to an empty database.",
-            )
-    return None
+    if not names >= _OURS:  # other programs use alembic too
+        raise ServiceError(
+            "This database belongs to another program.",
+            "Point TOURMAIL_DATABASE_URL to an empty database.",
+        )
+    if not found:
+        raise ServiceError(
+            "The store does not tell which schema it has.", "Restore it from a backup."
+        )
+    return str(found)
 
 
 def _version_error(found: str) -> ServiceError:
