@@ -22,6 +22,7 @@ _CONTEXT.set_forkserver_preload(
         "tests.stores",
         "pytest",
         "cryptography.hazmat.primitives.ciphers.aead",
+        "alembic.command",
         "imapclient",
         "services.importing.run",
         "services.sending.outbox",

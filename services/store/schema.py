@@ -1,6 +1,8 @@
 """Making a store, recognising an older or newer one, and upgrading it on request."""
 
+import errno
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -139,19 +141,45 @@ def _backup_before(url: str, found: str) -> str:
     if path is None:
         return " PostgreSQL stores are backed up by the administrator's own tools."
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    target = path.with_name(f"{path.stem}.before-{HEAD}.from-{found}.{stamp}{path.suffix}")
+    unique = f"{stamp}-{secrets.token_hex(2)}"
+    target = path.with_name(f"{path.stem}.before-{HEAD}.from-{found}.{unique}{path.suffix}")
     copy_sqlite(path, target)
     return f" The backup is {target}."
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """Copy a store consistently while others use it. Raises ServiceError; never overwrites."""
+    """Copy a store consistently while others use it.
+
+    The file has its name once it is whole. Raises ServiceError; never overwrites.
+    """
+    draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-            old.backup(new)
+        try:
+            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            _copied(source, draft)
+            _name(draft, target)
+        finally:
+            draft.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as error:
-        raise ServiceError(f"The backup {target} cannot be made: {error}.") from error
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        raise ServiceError(
+            f"The backup {target} cannot be made: {words}.", "The store is as it was."
+        ) from error
+
+
+def _name(draft: Path, target: Path) -> None:
+    """Give a file its name where no other one has it."""
+    try:
+        os.link(draft, target)
+    except PermissionError:  # as file systems without links say
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        draft.rename(target)
+
+
+def _copied(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
 
 
 def _migrate(engine: Engine) -> None:

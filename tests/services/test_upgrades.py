@@ -1,0 +1,171 @@
+"""Stores of every released schema, with data: upgraded on request, after a backup, whole or not."""
+
+import shutil
+import stat
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from services.errors import ServiceError
+from services.mail import MailFilter
+from services.store import schema
+from services.store.check import look_over
+from services.store.engine import make_engine
+from services.store.migrations import HEAD
+from services.store.schema import alembic_config, schema_version, upgrade_store
+from tests.crash import killed_at_each_step
+from tests.old_stores import PASSWORD, RELEASED, make_old_store, put_key, rows_of
+from tests.stores import config_in, services_in
+
+Data = Mapping[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(params=RELEASED)
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store of a released revision with data, and its key file; returns the revision."""
+    revision = str(request.param)
+    (tmp_path / "store").mkdir(mode=0o700)
+    make_old_store(config_in(tmp_path).url, revision)
+    put_key(tmp_path / "key" / "tourmail.key")
+    return revision
+
+
+def version(folder: Path, name: str = "tourmail.sqlite") -> str | None:
+    engine = make_engine(f"sqlite:///{folder / 'store' / name}")
+    found = schema_version(engine)
+    engine.dispose()
+    return found
+
+
+def check_kept(before: Data, after: Data) -> None:
+    """See that every row of before is still there, with all that both schemas know of it."""
+    assert sum(map(len, before.values())) > 0
+    for table, rows in before.items():
+        known = [{name: row[name] for name in rows[0]} for row in after[table]] if rows else []
+        assert known == rows, table
+
+
+def test_there_is_a_sample_of_every_released_schema() -> None:
+    revisions = {
+        one.revision for one in ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    }
+    assert set(RELEASED) == revisions - {HEAD}
+
+
+def test_samples_have_a_row_in_every_table(old: str, tmp_path: Path) -> None:
+    assert [name for name, rows in rows_of(config_in(tmp_path).url).items() if not rows] == []
+
+
+def test_an_upgrade_keeps_everything(old: str, tmp_path: Path) -> None:
+    config = config_in(tmp_path)
+    before = rows_of(config.url)
+    assert f"from {old} to {HEAD}" in upgrade_store(config)
+    check_kept(before, rows_of(config.url))
+    services = services_in(tmp_path)
+    assert all(one.ok for one in look_over(services.store, services.vault))
+    account = services.accounts.filled(services.accounts.get("RES"))
+    assert account.password.get_secret_value() == PASSWORD  # type: ignore[attr-defined]
+    assert len(services.mail.list(MailFilter()).rows) == 2
+    services.close()
+
+
+def test_the_backup_is_the_old_store_and_can_be_upgraded_too(old: str, tmp_path: Path) -> None:
+    config = config_in(tmp_path)
+    before = rows_of(config.url)
+    upgrade_store(config)
+    (backup,) = (tmp_path / "store").glob("*.from-*")
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert version(tmp_path, backup.name) == old
+    assert rows_of(f"sqlite:///{backup}") == before
+    shutil.copy(backup, tmp_path / "store" / "tourmail.sqlite")
+    upgrade_store(config)
+    check_kept(before, rows_of(config.url))
+
+
+def test_two_upgrades_at_once_are_one(old: str, tmp_path: Path) -> None:
+    config = config_in(tmp_path)
+    before = rows_of(config.url)
+    failures: list[BaseException] = []
+
+    def upgrade() -> None:
+        try:
+            upgrade_store(config)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    check_kept(before, rows_of(config.url))
+
+
+def test_without_room_for_the_backup_nothing_is_upgraded(
+    old: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_in(tmp_path)
+    before = rows_of(config.url)
+
+    def full(_source: Path, target: Path) -> None:
+        target.write_bytes(b"half a backup")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(schema, "_copied", full)
+    with pytest.raises(ServiceError, match=r"The backup .* cannot be made: No space left"):
+        upgrade_store(config)
+    assert version(tmp_path) == old
+    assert rows_of(config.url) == before
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["tourmail.sqlite"]
+
+
+def test_without_room_for_the_upgrade_the_store_is_as_it_was(old: str, tmp_path: Path) -> None:
+    config = config_in(tmp_path)
+    before = rows_of(config.url)
+
+    def limit(connection: Any, _record: Any) -> None:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    event.listen(Engine, "connect", limit)
+    try:
+        with pytest.raises(ServiceError, match="disk that holds the store is full"):
+            upgrade_store(config)
+    finally:
+        event.remove(Engine, "connect", limit)
+    assert version(tmp_path) == old
+    assert rows_of(config.url) == before
+
+
+def upgrade_there(folder: Path) -> None:
+    """Upgrade the store in a folder, in a process of its own."""
+    upgrade_store(config_in(folder))
+
+
+def test_kill_9_at_any_step_leaves_the_old_store_or_the_new_one(old: str, tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    template.mkdir()
+    for part in ("store", "key"):
+        (tmp_path / part).rename(template / part)
+    before = rows_of(config_in(template).url)
+
+    def prepare(step: int) -> Path:
+        return Path(shutil.copytree(template, tmp_path / f"case{step}"))
+
+    seen = []
+    for folder in killed_at_each_step(prepare, upgrade_there):
+        seen.append(version(folder))
+        for backup in (folder / "store").glob("*.from-*.sqlite"):
+            assert rows_of(f"sqlite:///{backup}") == before, "a backup that has its name is whole"
+        if seen[-1] == old:
+            assert rows_of(config_in(folder).url) == before
+        upgrade_store(config_in(folder))
+        check_kept(before, rows_of(config_in(folder).url))
+    assert set(seen) == {old, HEAD}
