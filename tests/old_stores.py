@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from alembic import command
-from sqlalchemy import Engine, MetaData, Table
+from sqlalchemy import Connection, Engine, MetaData, Table, func, select
 
 from services.store.engine import make_engine
 from services.store.schema import alembic_config
@@ -126,21 +126,56 @@ _FIRST: Rows = {
     ],
 }
 
-RELEASED: Mapping[str, Rows] = {"0001": _FIRST}
-"""Revision → a row in every table of it, for all revisions but the newest."""
+_BACK_OFFICE: Rows = {
+    **_FIRST,
+    "change": [
+        {"id": 1, "at": _THEN, "who": "anna", "kind": "account", "name": "RES", "version": 3}
+        | {"name_key": "res", "act": "change", "fields": [{"field": "port", "new": "993"}]}
+    ],
+    "kept_draft": [
+        {"id": 1, "login": "anna", "form": "account", "record": "", "values": {"name": "NEW"}}
+        | {"kept_at": _THEN}
+    ],
+    "mail_action": [
+        {"id": 1, "mail_id": 2, "at": _THEN, "who": "anna", "action": "assign", "detail": ""}
+        | {"outbox_id": 1}
+    ],
+    "mail_text": [{"place": 7, "mail_id": 1, "text": "re: rooms walter"}],
+    "queue_message": [
+        {"id": 1, "queue_id": 1, "mail_id": 2, "event": "", "text": "Unknown.", "user_id": 1}
+        | {"created_at": _THEN, "done_by": ""}
+    ],
+}
+
+SAMPLES: Mapping[str, Rows] = {"0001": _FIRST, "0002": _BACK_OFFICE}
+"""Revision → a row in every table of it. One that adds no table is served by the one before it."""
+
+
+def sample(revision: str) -> Rows:
+    """Return rows that fit a revision."""
+    return SAMPLES[max(known for known in SAMPLES if known <= revision)]
 
 
 def make_old_store(url: str, revision: str) -> None:
-    """Make a store of a released revision, with data."""
+    """Make a store of an earlier revision, with data."""
     engine = make_engine(url)
     with engine.connect() as connection, connection.begin():
         config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
-        for table in _tables(engine, connection):
-            for row in RELEASED[revision].get(table.name, ()):
+        for table in _tables(connection):
+            for row in sample(revision).get(table.name, ()):
                 connection.execute(table.insert(), _fitting(engine, row))
+            _count_on(connection, table)
     engine.dispose()
+
+
+def _count_on(connection: Connection, table: Table) -> None:
+    """Have PostgreSQL number the next row after those that came with their numbers."""
+    if connection.dialect.name == "postgresql" and "id" in table.c and table.c.id.server_default:
+        highest = select(func.coalesce(func.max(table.c.id), 1)).scalar_subquery()
+        sequence = func.pg_get_serial_sequence(table.name, "id")
+        connection.execute(select(func.setval(sequence, highest)))
 
 
 def rows_of(url: str) -> dict[str, list[dict[str, Any]]]:
@@ -149,13 +184,13 @@ def rows_of(url: str) -> dict[str, list[dict[str, Any]]]:
     with engine.execution_options(write=False).connect() as connection:
         found = {
             table.name: [dict(row) for row in connection.execute(table.select()).mappings().all()]
-            for table in _tables(engine, connection)
+            for table in _tables(connection)
         }
     engine.dispose()
     return found
 
 
-def _tables(engine: Engine, connection: Any) -> list[Table]:
+def _tables(connection: Connection) -> list[Table]:
     found = MetaData()
     found.reflect(connection)
     return [
