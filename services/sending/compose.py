@@ -184,7 +184,9 @@ def _message(attachment: Attachment) -> bytes:
 
 def _multipart(subtype: str, boundary: str, parts: Iterable[bytes]) -> bytes:
     """Join parts. The boundary is as unguessable as the Message-ID, so no content holds it."""
-    head = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n\r\n'
     rule = f"--{boundary}".encode()
     inner = b"".join(rule + b"\r\n" + part + b"\r\n" for part in parts)
-    return head.encode() + inner + rule + b"--\r\n"
+    head = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n'
+    if not inner.isascii():  # an attached message; its container says so too (RFC 2045 §6.4)
+        head += "Content-Transfer-Encoding: 8bit\r\n"
+    return head.encode() + b"\r\n" + inner + rule + b"--\r\n"

@@ -210,6 +210,7 @@ def test_an_attached_message_stands_byte_for_byte() -> None:
     part = next(read(data).iter_attachments())
     assert part.get_content_type() == "message/rfc822"
     assert part["Content-Transfer-Encoding"] == "8bit"
+    assert read(data)["Content-Transfer-Encoding"] == "8bit"
 
 
 @pytest.mark.parametrize("original", [b"x" * 999, b"a\0b"])
