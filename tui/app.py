@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
-from textual.events import Event, Key
+from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar
@@ -127,13 +127,13 @@ class Console(LastDoor):
     # ------------------------------------------------------------------ keys
 
     async def on_event(self, event: Event) -> None:
-        """Give keys their turn; Textual handles the rest."""
-        if isinstance(event, Key) and not event.is_forwarded:
+        """Give what is typed its turn; Textual handles the rest."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
             self.typeahead.take(event)
         else:
             await super().on_event(event)
 
-    async def _handle_key(self, key: Key) -> None:
+    async def _handle_key(self, key: Key | Paste) -> None:
         try:
             await super().on_event(key)
         except Exception as error:  # noqa: BLE001 - the last door of keys with priority

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textual.app import App
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.message_pump import MessagePump
 
 PATIENCE = 0.1
@@ -27,6 +27,9 @@ SLICE = 0.05
 """Seconds between two looks at whether a pump still runs."""
 IMPATIENT = ("escape", "ctrl+q")
 
+Typed = Key | Paste
+"""What somebody types: a key, or a text at once."""
+
 
 @dataclass(eq=False)
 class _Hold:
@@ -38,10 +41,10 @@ class _Hold:
 class TypeAhead:
     """Keeps keys in order and hands them on one at a time."""
 
-    def __init__(self, app: App[None], send: Callable[[Key], Awaitable[None]]) -> None:
+    def __init__(self, app: App[None], send: Callable[[Typed], Awaitable[None]]) -> None:
         """Take the app, and what handles a key."""
         self._app, self._send = app, send
-        self._keys: deque[Key] = deque()
+        self._keys: deque[Typed] = deque()
         self._holds: list[_Hold] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -50,8 +53,8 @@ class TypeAhead:
         """Whether keys are on their way."""
         return self._task is not None and not self._task.done()
 
-    def take(self, key: Key) -> None:
-        """Put a key in its turn."""
+    def take(self, key: Typed) -> None:
+        """Put a key in its turn, and what is pasted between two of them."""
         self._keys.append(key)
         if not self.waiting:
             self._task = asyncio.create_task(self._run())
@@ -79,10 +82,10 @@ class TypeAhead:
         while (held := self._held()) is not None:
             if held > LIMIT:
                 self._holds.clear()
-            elif self._keys[0].key in IMPATIENT and held > PATIENCE:
+            elif _impatient(self._keys[0]) and held > PATIENCE:
                 return
-            elif held > DESPAIR and any(key.key in IMPATIENT for key in self._keys):
-                while self._keys[0].key not in IMPATIENT:
+            elif held > DESPAIR and any(map(_impatient, self._keys)):
+                while not _impatient(self._keys[0]):
                     self._keys.popleft()
                 return
             await asyncio.sleep(0.002)
@@ -102,6 +105,10 @@ def hold_keys(app: App[Any], over: Callable[[], bool], while_: Callable[[], bool
     ahead = getattr(app, "typeahead", None)
     if isinstance(ahead, TypeAhead):
         ahead.hold(over, while_)
+
+
+def _impatient(key: Typed) -> bool:
+    return isinstance(key, Key) and key.key in IMPATIENT
 
 
 async def _reached(pump: MessagePump) -> None:

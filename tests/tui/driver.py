@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.keys import _character_to_key, key_to_character
 from textual.pilot import Pilot
 
@@ -65,7 +65,10 @@ class Driver:
         await self.settle()
 
     def _send(self, key: str, character: str | None) -> None:
-        event = Key(key, character)
+        self.send(Key(key, character))
+
+    def send(self, event: Key | Paste) -> None:
+        """Let the terminal send something, without waiting for what comes of it."""
         event.set_sender(self.app)
         assert self.app._driver is not None
         self.app._driver.send_message(event)

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 
 from services.accounts import AccountService
 from services.bootstrap import Services
@@ -96,3 +97,14 @@ async def test_esc_does_not_wait_for_a_service_that_hangs(
         assert driver.crumbs[-1] == "Email Account"
         going.set()
         await driver.settle()
+
+
+async def test_a_paste_keeps_its_place_between_keys(folder: Path) -> None:
+    async with console(folder) as driver:
+        burst(driver, "c", "e", "n", "s", "tab", "S", "E")
+        driver.send(Paste("ND"))
+        burst(driver, "2", "tab")
+        driver.send(Paste("pasted"))
+        await driver.settle()
+        assert driver.editor("identity.name").value == "SEND2"
+        assert driver.editor("identity.description").value == "pasted"

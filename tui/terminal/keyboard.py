@@ -10,6 +10,8 @@ from time import monotonic
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
+from tui.terminal.pastes import Pastes
+
 LONE = 0.07
 """Seconds after which an ESC with nothing behind it is the key Esc.
 
@@ -94,8 +96,15 @@ class Keys(XTermParser):
     Textual waits as long for either, and looks only every 100 ms: Esc takes up to 200 ms then.
     """
 
+    def __init__(self, pastes: Pastes | None = None) -> None:
+        """Begin outside any paste, unless another parser was in one."""
+        self._pastes = pastes or Pastes()
+        super().__init__()
+
     def feed(self, data: str) -> Iterator[Message]:
         """Yield the events in the text, and set the patience by how it ends."""
+        if not (data := self._pastes.cleaned(data)):
+            return
         yield from super().feed(data)
         if self._timeout_time is not None:
             self._timeout_time = monotonic() + (LONE if data.endswith("\x1b") else BROKEN)
@@ -107,7 +116,7 @@ class Keys(XTermParser):
 
     def successor(self) -> "Keys":
         """Return a new parser which knows what this one has learned of the terminal."""
-        new = Keys()
+        new = Keys(self._pastes)
         new.mouse_pixels = self.mouse_pixels
         new.terminal_size, new.terminal_pixel_size = self.terminal_size, self.terminal_pixel_size
         return new
