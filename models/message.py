@@ -5,10 +5,11 @@ import re
 from pydantic import Field
 
 from models.fields import Line, Section
-from models.mail import OutgoingMail
+from models.mail import Attachment, OutgoingMail
 
 # What stands between two commas or semicolons that are neither in quotes nor in angle brackets.
 _MAILBOX = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,;"<]|["<])+')
+_PATH = re.compile(r'(?:"[^"]*"|[^,;"]|")+')
 
 
 class MessageForm(Section):
@@ -29,8 +30,13 @@ class MessageForm(Section):
     booking: Line = Field("", title="Booking", max_length=20)
     """The booking's reference: letters, digits, hyphens, dots and slashes. It may stay blank."""
 
-    def mail(self, text: str) -> OutgoingMail:
-        """Return the message with its text."""
+    attachments: Line = Field("", title="Attachments", max_length=4000)
+    """Files, with commas between them; ~ is your home folder. Names with a comma go in quotes."""
+
+    def mail(
+        self, text: str, attachments: tuple[Attachment, ...] = (), contact_id: int | None = None
+    ) -> OutgoingMail:
+        """Return the message with its text, the files read, and the contact it is for."""
         return OutgoingMail(
             to=mailboxes(self.to),
             cc=mailboxes(self.cc),
@@ -38,7 +44,15 @@ class MessageForm(Section):
             subject=self.subject,
             booking=self.booking or None,
             text=text,
+            attachments=attachments,
+            contact_id=contact_id,
         )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the attachments."""
+        found = (part.replace('"', "").strip() for part in _PATH.findall(self.attachments))
+        return tuple(path for path in found if path)
 
 
 def mailboxes(line: str) -> tuple[str, ...]:

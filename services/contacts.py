@@ -12,6 +12,7 @@ from models.codes import ContactTypeRow
 from models.contacts import ContactRow, PartyForm, PartyRow
 from models.fields import address_key
 from models.history import Act
+from services import people
 from services.codes import used_by
 from services.contact_file import parse
 from services.contact_load import load_contacts
@@ -29,6 +30,7 @@ from services.party_rows import (
     party_row,
     replace_contacts,
 )
+from services.people import Person
 from services.store.engine import Store
 
 
@@ -87,6 +89,11 @@ class ContactService:
         with self._store.read() as session:
             statement = _filtered(select(func.count()).select_from(PartyRow), kind, text)
             return int(session.exec(statement).one())
+
+    def people(self, text: str = "", after: str | None = None, limit: int = 200) -> Page[Person]:
+        """Return contacts of all agents and suppliers, to choose whom to write to."""
+        with self._store.read() as session:
+            return people.page(session, text, after, limit)
 
     def get(self, kind: str, code: str) -> Party:
         """Return one with its contacts. Raises NotFound."""

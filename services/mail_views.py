@@ -8,9 +8,9 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from models.codes import QueueDestinationRow
-from models.contacts import ContactRow, PartyRow
 from models.mail import MailActionRow, MailRow, OutboxRecipientRow, OutboxRow, Outcome
 from services.importing.parse import Attachment
+from services.people import contact_words
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class MailView:
 def mail_lines(session: Session, rows: Sequence[MailRow]) -> list[MailLine]:
     """Return messages as a list shows them."""
     queues = _names(session, QueueDestinationRow, {row.queue_id for row in rows})
-    contacts = _contacts(session, {row.contact_id for row in rows})
+    contacts = contact_words(session, {row.contact_id for row in rows})
     return [
         MailLine(
             row.id or 0,
@@ -111,17 +111,6 @@ def mail_lines(session: Session, rows: Sequence[MailRow]) -> list[MailLine]:
 def _names(session: Session, table: Any, ids: set[int | None]) -> dict[int | None, str]:
     statement = select(table.id, table.name).where(col(table.id).in_(ids - {None}))
     return dict(session.exec(statement).all())
-
-
-def _contacts(session: Session, ids: set[int | None]) -> dict[int | None, str]:
-    statement = (
-        select(ContactRow.id, ContactRow.name, PartyRow.name)
-        .join(PartyRow, col(PartyRow.id) == ContactRow.party_id)
-        .where(col(ContactRow.id).in_(ids - {None}))
-    )
-    return {
-        id_: f"{name}, {party}" if name else party for id_, name, party in session.exec(statement)
-    }
 
 
 def answered(session: Session, outbox_id: int | None) -> AnsweredMail | None:

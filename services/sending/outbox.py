@@ -7,6 +7,7 @@ to the account that accepted it, and state is kept for every recipient by itself
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, func, select
 
@@ -23,6 +24,9 @@ from services.sending.deliver import Deliverer, Tally
 from services.sending.submissions import Submissions
 from services.sending.views import OutboxMessage
 from services.store.engine import Store
+
+if TYPE_CHECKING:
+    from services.importing.parse import Preview
 
 ALIVE_WITHIN = timedelta(minutes=5)
 """A worker that has not been seen for so long does not count; cron may start one every minute."""
@@ -91,6 +95,12 @@ class Outbox:
         if data is None:
             raise NotFound(f"There is no message {which} in the outbox.")
         return data
+
+    def preview(self, which: int) -> "Preview":
+        """Return what a person reads of a message. Raises NotFound."""
+        from services.importing.parse import preview
+
+        return preview(self.raw(which))
 
     def counts(self) -> dict[OutboxState, int]:
         """Return how many messages are in each state; states without any are 0."""

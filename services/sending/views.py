@@ -12,6 +12,7 @@ from models.fields import address_key
 from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
 from services.errors import NotFound
 from services.paging import Page
+from services.people import contact_words
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class OutboxMessage:
     subject: str
     booking: str | None
     contact_id: int | None
+    contact: str
+    """The contact it is for, in words."""
     account_name: str
     header_from: str
     envelope_from: str
@@ -98,10 +101,11 @@ def _read(
         .execution_options(populate_existing=True)
     ).all()
     recipients = _recipients(session, [row.id or 0 for row in rows])
-    return [_view(row, recipients[row.id or 0]) for row in rows]
+    contacts = contact_words(session, {row.contact_id for row in rows})
+    return [_view(row, recipients[row.id or 0], contacts.get(row.contact_id, "")) for row in rows]
 
 
-def _view(row: OutboxRow, recipients: tuple[RecipientView, ...]) -> OutboxMessage:
+def _view(row: OutboxRow, recipients: tuple[RecipientView, ...], contact: str) -> OutboxMessage:
     return OutboxMessage(
         id=row.id or 0,
         message_id=row.message_id,
@@ -109,6 +113,7 @@ def _view(row: OutboxRow, recipients: tuple[RecipientView, ...]) -> OutboxMessag
         subject=row.subject,
         booking=row.booking,
         contact_id=row.contact_id,
+        contact=contact,
         account_name=row.account_name,
         header_from=row.header_from,
         envelope_from=row.envelope_from,

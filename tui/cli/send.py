@@ -1,12 +1,11 @@
 """`tourmail send`: a message through the System Email Account."""
 
-import mimetypes
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.mail import Attachment, OutboxState, OutgoingMail, RecipientState
+from models.mail import OutboxState, OutgoingMail, RecipientState
+from services.attachments import made
 from services.errors import InvalidInput
 from tui.cli.codes import DONE, FAILED, PARTLY
 from tui.cli.common import Json, opened, single
@@ -89,7 +88,7 @@ def send(
         subject=subject,
         text=None if body_file is None else read_text(body_file, "--body-file"),
         html=None if html_file is None else read_text(html_file, "--html-file"),
-        attachments=tuple(_attachment(file) for file in attach or ()),
+        attachments=tuple(made(file, read_bytes(file, "--attach")) for file in attach or ()),
         booking=booking,
     )
     with opened() as services:
@@ -101,14 +100,6 @@ def send(
             say("No worker has been alive lately: it waits until `tourmail worker` runs.")
     _tell(message, json=json)
     raise typer.Exit(_code(message))
-
-
-def _attachment(file: str) -> Attachment:
-    media_type, encoding = mimetypes.guess_type(file)
-    if media_type is None or encoding is not None:  # a compressed file is not what it holds
-        media_type = "application/octet-stream"
-    data = read_bytes(file, "--attach")
-    return Attachment(name=Path(file).name, media_type=media_type, data=data)
 
 
 def _send_now(services: "Services", message: "OutboxMessage") -> "OutboxMessage":
