@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from models.mail import OutboxState, OutgoingMail
+from models.mail import Attachment, OutboxState, OutgoingMail
+from models.submission import Submission
 from services.bootstrap import Services
 from services.config import Config
 from services.protocols.base import Surroundings
+from services.sending.drop import DropFolder
 from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
 from tests.stores import config_in, save, smtp_raw
@@ -48,7 +50,7 @@ async def test_a_message_is_written_queued_and_sent_without_a_worker(
     server = smtp_server()
     account(services, server)
     async with console(folder, *OUTBOX, "n", config=config) as driver:
-        await driver.fill("Berg, Anna <anna@agent.test>", "", "", "Four twins", "KT1")
+        await driver.fill("Berg, Anna <anna@agent.test>", "", "", "Four twins", "KT1", "")
         assert driver.errors() == {}
         await driver.type("Dear Anna,")
         await driver.press("enter", "enter")
@@ -58,7 +60,7 @@ async def test_a_message_is_written_queued_and_sent_without_a_worker(
         await driver.press("end", "ctrl+u")
         await driver.type('"Berg, Anna" <anna@agent.test>; jim@agent.test')
         await driver.press("ctrl+s")
-        assert driver.message == "Queued for 2 recipients."
+        assert driver.message == "Queued for 2 recipients. No worker runs: w sends it."
         assert driver.state == "1 message, 1 queued"
         assert driver.sees("anna@agent.test +1 Four twins [#KT1-")
         assert driver.sees("no worker runs: w sends what is due")
@@ -179,11 +181,61 @@ async def test_sending_that_fails_says_why_and_waits(
 
 async def test_the_text_is_left_upwards_from_its_first_line(folder: Path) -> None:
     async with console(folder, *OUTBOX, "n") as driver:
-        for _ in range(5):
+        for _ in range(6):
             await driver.press("down")
         await driver.type("one")
         await driver.press("enter")
         await driver.type("two")
         await driver.press("up", "up")
-        assert driver.focused_on("booking")
+        assert driver.focused_on("attachments")
         assert driver.screen.text.text == "one\ntwo"
+
+
+async def test_actions_are_for_all_that_is_marked(
+    folder: Path, services: Services, smtp_server: StartSmtp
+) -> None:
+    account(services, smtp_server())
+    for number in range(4):
+        queue(services, subject=f"Number {number}")
+    services.outbox.cancel(2)
+    async with console(folder, *OUTBOX) as driver:
+        await driver.press("down", "space", "space", "space", "c")
+        assert driver.sees("Give up what is not sent yet of 2 messages?")
+        assert driver.sees("1 marked message cannot be, and stays as it is.")
+        await driver.press("y")
+        assert driver.message == "2 messages: 2 now cancelled."
+        await driver.press("home", "c")
+        assert driver.sees("Give up what is not sent yet?")
+    states = {row.subject: row.state for row in services.outbox.list().rows}
+    queued = [subject for subject, state in states.items() if state is OutboxState.QUEUED]
+    assert queued == ["Number 3"]
+
+
+async def test_a_message_shows_its_text_and_attachments(
+    folder: Path, services: Services, smtp_server: StartSmtp
+) -> None:
+    account(services, smtp_server())
+    attached = Attachment(name="offer.pdf", media_type="application/pdf", data=b"x" * 2_000)
+    queue(services, text="Dear Anna,\n\x1b[2Jhello.", attachments=(attached,))
+    async with console(folder, *OUTBOX, "enter", size=(80, 40)) as driver:
+        assert driver.sees("Attached offer.pdf (2 kB)")
+        assert driver.sees("Text Dear Anna, �[2Jhello.")
+
+
+async def test_what_was_handed_over_is_told_and_sent(
+    folder: Path, config: Config, services: Services, smtp_server: StartSmtp
+) -> None:
+    server = smtp_server()
+    account(services, server)
+    config.drop_path.mkdir()
+    submission = Submission(data=b"Subject: By a program\n\nHi\n", recipients=("anna@agent.test",))
+    DropFolder(config.drop_path).put(submission)
+    async with console(folder, *OUTBOX, config=config) as driver:
+        assert driver.state == "0 messages, 1 handed over"
+        assert driver.sees("no worker runs: w sends what is due")
+        await driver.press("w")
+        assert driver.sees("✓ 1 message: 1 sent.")
+        await driver.press("escape")
+        assert driver.state == "1 message"
+        assert driver.sees("By a program")
+    assert len(server.mails) == 1

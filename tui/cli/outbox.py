@@ -1,19 +1,22 @@
 """`tourmail outbox`: outgoing mail, and what a person decides about it."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from models.mail import OutboxState
 from services.errors import ServiceError
+from services.text import count, plain_lines
 from tui.cli.codes import of_several
 from tui.cli.common import Filter, Json, group, opened
 from tui.cli.listing import Limit, Rows
-from tui.cli.output import say, write_fields, write_json, write_json_rows, write_table
+from tui.cli.output import say, write, write_fields, write_json, write_json_rows, write_table
 from tui.cli.shown import moment
 
 if TYPE_CHECKING:
+    from services.importing.parse import Preview
     from services.sending.outbox import Outbox
     from services.sending.views import OutboxMessage
 
@@ -42,20 +45,24 @@ def list_(text: Filter = "", state: State = None, limit: Limit = None, json: Jso
             write_json_rows(_line(message) for message in rows)
         else:
             write_table(*_table(rows), "There is no outgoing mail.")
-        if outbox.counts()[OutboxState.QUEUED] and not outbox.workers_alive():
+        dropped = services.pickup.waiting()
+        if dropped:
+            say(f"{count(dropped, 'message')} handed over by programs, for a worker to take.")
+        if (outbox.counts()[OutboxState.QUEUED] or dropped) and not outbox.workers_alive():
             say("No worker has been alive lately: what is queued waits.")
 
 
 def show(which: Id, json: Json = False) -> None:
-    """Show one message with the state of every recipient."""
+    """Show one message: the state of every recipient, its attachments and its text."""
     with opened() as services:
-        message = services.outbox.get(which)
+        message, preview = services.outbox.get(which), services.outbox.preview(which)
     if json:
-        write_json(_whole(message))
+        write_json(_whole(message, preview))
         return
-    write_fields((label, _words(value)) for label, value in _facts(message).items())
+    write_fields((label, _words(value)) for label, value in _facts(message, preview).items())
     rows = [(one.kind, one.address, one.state, one.reply) for one in message.recipients]
-    write_table(("Kind", "Recipient", "State", "Reply"), rows, "")
+    write_table(("Kind", "Recipient", "State", "Reply"), rows, "It has no recipient.")
+    write(["", *plain_lines(preview.text).split("\n")])
 
 
 def resend(which: Ids, json: Json = False) -> None:
@@ -108,7 +115,7 @@ def _line(message: "OutboxMessage") -> dict[str, Any]:
     }
 
 
-def _whole(message: "OutboxMessage") -> dict[str, Any]:
+def _whole(message: "OutboxMessage", preview: "Preview") -> dict[str, Any]:
     recipients = [
         {"address": one.address, "kind": one.kind, "state": one.state, "reply": one.reply}
         for one in message.recipients
@@ -118,7 +125,10 @@ def _whole(message: "OutboxMessage") -> dict[str, Any]:
         "envelope_from": message.envelope_from,
         "created_by": message.created_by,
         "give_up_at": message.give_up_at,
+        "contact": message.contact or None,
         "recipients": recipients,
+        "attachments": [asdict(attachment) for attachment in preview.attachments],
+        "text": preview.text,
     }
 
 
@@ -138,13 +148,15 @@ def _table(rows: "Rows[OutboxMessage]") -> tuple[tuple[str, ...], list[tuple[str
     ]
 
 
-def _facts(message: "OutboxMessage") -> dict[str, Any]:
+def _facts(message: "OutboxMessage", preview: "Preview") -> dict[str, Any]:
     return {
         "State": message.state,
         "Account": message.account_name,
         "From": message.header_from,
         "Subject": message.subject,
         "Booking": message.booking,
+        "Contact": message.contact,
+        "Attachments": ", ".join(one.name or one.media_type for one in preview.attachments),
         "Message-ID": message.message_id,
         "Accepted": f"{moment(message.created_at)} by {message.created_by}",
         "Attempts": message.attempts,

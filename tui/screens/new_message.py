@@ -3,17 +3,28 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import TextArea
 
-from models.message import MessageForm
+from models.fields import address_key, is_steering
+from models.message import MessageForm, mailboxes
+from services import attachments
+from services.errors import InvalidInput
 from services.forms import check
+from services.people import Person
+from services.sending.views import OutboxMessage
 from services.text import count
+from tui.screens.mail_preview import size_words
+from tui.widgets.choose_contact import ChooseContact
 from tui.widgets.chrome import Notice
-from tui.widgets.form_page import FormPage
+from tui.widgets.form_page import FormPage, editor_of
 from tui.widgets.heading import Heading
 from tui.widgets.settings_form import SettingsForm
+
+PEOPLE = ("to", "cc", "bcc")
+"""Fields that take addresses."""
 
 
 class BodyText(TextArea):
@@ -39,6 +50,14 @@ class BodyText(TextArea):
         super().__init__(compact=True, highlight_cursor_line=False, tab_behavior="focus")
         self.cursor_blink = False
 
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Take what was copied without what could steer the terminal that shows it."""
+        event.prevent_default()
+        text = event.text.replace("\r\n", "\n").replace("\r", "\n")
+        kept = "".join(char for char in text if char in "\n\t" or not is_steering(char))
+        await super()._on_paste(events.Paste(kept))
+        event.stop()
+
     def action_cursor_up(self, select: bool = False) -> None:
         """Leave upwards from the first line."""
         if self.cursor_at_first_line and not select:
@@ -52,22 +71,29 @@ class NewMessage(FormPage[str | None]):
 
     HELP = """The message goes out through the System Email Account. It is queued first: what is
     accepted here survives, and the Outbox shows what became of it. Where the account's rules refuse
-    it, such as with a CC while Allow CC is not ticked, nothing is queued."""
+    it, such as with a CC while Allow CC is not ticked, nothing is queued. In To, CC and BCC ^N
+    chooses among the contacts; an address that is typed is found among them by itself."""
     DEFAULT_CSS = """
     NewMessage #body { padding: 0 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Send")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "save", "Send"),
+        Binding("ctrl+n,f6", "contact", "Contact"),
+    ]
 
     def __init__(self, path: tuple[str, ...], argument: str = "") -> None:
         """Begin blank."""
         super().__init__(path, argument)
         self.form = SettingsForm(MessageForm)
         self.text = BodyText()
+        self.heading = Heading("Text")
+        self.chosen: dict[str, int] = {}
+        """Contacts that were chosen, by address: one address may be several contacts'."""
 
     def body(self) -> Iterable[Widget]:
         """Put the text below the fields."""
         yield self.form
-        yield Heading("Text")
+        yield self.heading
         yield self.text
 
     def forms(self) -> Sequence[SettingsForm]:
@@ -94,9 +120,77 @@ class NewMessage(FormPage[str | None]):
             self.text.focus()
             self.call_after_refresh(self.say, "error", errors["text"])
 
+    # ------------------------------------------------------------------ contacts
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer contacts where an address is typed."""
+        if action == "contact":
+            return self._people_field is not None
+        return super().check_action(action, parameters)
+
+    @property
+    def _people_field(self) -> str | None:
+        """The field with the focus, where it takes addresses."""
+        editor = editor_of(self.focused)
+        return editor.spec.name if editor and editor.spec.name in PEOPLE else None
+
+    def action_contact(self) -> None:
+        """Choose a contact."""
+        if (name := self._people_field) is not None:
+            self.start(self._choose(name), group="contact", opens=True)
+
+    async def _choose(self, name: str) -> None:
+        """Put a contact in the place of what was begun to be typed."""
+        await self.services()
+        written = list(mailboxes(str(self.form.raw()[name])))
+        begun = written.pop() if written and "@" not in written[-1] else ""
+        person: Person | None = await self.dialog(ChooseContact(begun))
+        if person is not None:
+            self.form.put({name: ", ".join([*written, person.mailbox])})
+            self.chosen[address_key(person.email)] = person.id
+            self.show_state()
+            self.say("done", f"{person.name or person.email}, {person.party}.")
+
+    def _contact(self, form: MessageForm) -> int | None:
+        """Return the first contact that was chosen and is still addressed."""
+        written = ", ".join((form.to, form.cc, form.bcc)).casefold()
+        return next((one for key, one in self.chosen.items() if key in written), None)
+
+    # ------------------------------------------------------------------ files
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Look at the files that were named in the field that was left."""
+        left = self._at.spec.name if self._at is not None else ""
+        super().on_descendant_focus(event)
+        if left == "attachments" and editor_of(event.widget) is not self.form.editors[left]:
+            self.start(self._weigh(), group="files")
+
+    async def _weigh(self) -> None:
+        """Say how much the files weigh, or at their field that one cannot be read."""
+        self.heading.state = ""
+        try:
+            files = check(MessageForm, {"attachments": self.form.raw()["attachments"]}).files
+            size = await self.ask(lambda: attachments.weigh(files))
+        except InvalidInput as error:
+            self.form.show_errors(error.errors)
+            return
+        if files:
+            self.heading.state = f"{count(len(files), 'file')}, {size_words(size)}"
+
+    # ------------------------------------------------------------------ sending
+
     async def save(self) -> None:
         """Queue the message, and go back to the Outbox."""
         services = await self.services()
-        mail = check(MessageForm, self.form.raw()).mail(self.text.text)
+        form = check(MessageForm, self.form.raw())
+        files = await self.ask(lambda: attachments.read(form.files))
+        mail = form.mail(self.text.text, files, self._contact(form))
         accepted = await self.ask(lambda: services.outbox.accept(mail))
-        self.dismiss(f"Queued for {count(len(accepted.recipients), 'recipient')}.")
+        self.dismiss(told(accepted, alive=await self.ask(services.outbox.workers_alive) > 0))
+
+
+def told(accepted: OutboxMessage, *, alive: bool) -> str:
+    """Say what was queued, for whom, and whether anybody sends it."""
+    known = f", for {accepted.contact}" if accepted.contact else ""
+    waits = "" if alive else " No worker runs: w sends it."
+    return f"Queued for {count(len(accepted.recipients), 'recipient')}{known}.{waits}"

@@ -34,7 +34,8 @@ class Outbox(RowsPage):
 
     HELP = """Everything that is sent waits here first. Temporary failures are tried again for five
     days; an uncertain message may or may not have gone out, and waits for you: Resend it, or Mark
-    Sent where the recipients have it. A worker sends what is due; w sends it now."""
+    Sent where the recipients have it. Space marks messages, and an action is then for all of them.
+    A worker sends what is due; w sends it now."""
     NOUN: ClassVar[tuple[str, str]] = ("message", "messages")
     EMPTY: ClassVar[str] = "Nothing has been sent yet: press n to write a message."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,7 +56,9 @@ class Outbox(RowsPage):
     def body(self) -> Iterable[Widget]:
         """Put the filters above the list."""
         yield FilterLine()
-        yield from super().body()
+        yield RecordList(
+            self.columns(), self._fetch, self.key, empty=self.EMPTY, marks=True, id="list"
+        )
 
     def columns(self) -> Sequence[Column]:
         """Return what fits the width."""
@@ -107,13 +110,18 @@ class Outbox(RowsPage):
 
     async def _look(self) -> None:
         services = await self.services()
-        counts, alive = await self.ask(
-            lambda: (services.outbox.counts(), services.outbox.workers_alive())
+        counts, alive, dropped = await self.ask(
+            lambda: (
+                services.outbox.counts(),
+                services.outbox.workers_alive(),
+                services.pickup.waiting(),
+            )
         )
-        waits = counts[OutboxState.QUEUED] and not alive
+        waits = (counts[OutboxState.QUEUED] or dropped) and not alive
         self.query_one(FilterLine).warning = "no worker runs: w sends what is due" if waits else ""
         pressing = (OutboxState.QUEUED, OutboxState.UNCERTAIN, OutboxState.FAILED)
         parts = [f"{counts[state]:,} {state}" for state in pressing if counts[state]]
+        parts += [f"{dropped:,} handed over"] if dropped else []
         self.state = ", ".join([count(sum(counts.values()), *self.NOUN), *parts])
 
     def on_record_list_moved(self, event: RecordList.Moved) -> None:
@@ -172,17 +180,22 @@ class Outbox(RowsPage):
         """Offer only what the message under the cursor allows."""
         if action == "act" and self.is_mounted:
             row = self.list.current
-            return row is not None and parameters[0] in offered(row)
+            return bool(self.list.marked) or (row is not None and parameters[0] in offered(row))
         return super().check_action(action, parameters)
 
     def action_act(self, name: str) -> None:
-        """Resend, mark sent or cancel the message under the cursor, after a confirmation."""
+        """Resend, mark sent or cancel what is marked, else what is under the cursor."""
         row = self.list.current
-        if row is not None:
-            self.start(self._act(row, name), group="act")
+        marked = [one for one in self.list.marked if isinstance(one, int)]
+        chosen = sorted(marked) or ([row.id] if row is not None else [])
+        if chosen:
+            self.start(self._act(chosen, name), group="act")
 
-    async def _act(self, row: OutboxMessage, name: str) -> None:
-        if await act(self, row, name):
+    async def _act(self, chosen: Sequence[int], name: str) -> None:
+        services = await self.services()
+        rows = await self.ask(lambda: [services.outbox.get(one) for one in chosen])
+        if await act(self, rows, name):
+            self.list.marked.clear()
             self.list.reload()
 
     def action_send(self) -> None:

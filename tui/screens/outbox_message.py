@@ -1,20 +1,26 @@
 """One outgoing message: how it stands, and what the server said of each recipient."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from models.mail import OutboxState, RecipientState
+from services.errors import ServiceError
 from services.sending.views import OutboxMessage, RecipientView
-from services.text import count
+from services.text import count, plain_lines
+from tui.screens.mail_preview import MOST, size_words
 from tui.widgets.dialogs import Question
 from tui.widgets.page import Page
 from tui.widgets.paper import Paper, Paragraph
 from tui.widgets.times import short_clock
+
+if TYPE_CHECKING:
+    from services.importing.parse import Preview
 
 
 @dataclass(frozen=True)
@@ -22,36 +28,49 @@ class Action:
     """What a person may do with a message; its name is the service's."""
 
     title: str
-    question: Callable[[OutboxMessage], str]
+    question: Callable[[Sequence[OutboxMessage]], str]
     states: frozenset[OutboxState]
 
 
 ACTIONS = {
     "resend": Action(
         "Resend",
-        lambda row: f"{_doubt(row)}Queue it again for {_who(row)} who did not certainly get it?",
+        lambda rows: (
+            f"{_doubt(rows)}Queue {_it(rows)} again for {_who(rows)} who did not certainly get it?"
+        ),
         frozenset(OutboxState) - {OutboxState.SENT, OutboxState.SENDING},
     ),
     "mark_sent": Action(
         "Mark Sent",
-        lambda row: f"Mark it sent? Do so only where {_who(row)} were found to have it.",
+        lambda rows: f"Mark {_it(rows)} sent? Do so only where {_who(rows)} were found to have it.",
         frozenset({OutboxState.UNCERTAIN}),
     ),
     "cancel": Action(
         "Cancel",
-        lambda row: "Give up what is not sent yet? Recipients who have it keep it.",
+        lambda rows: f"Give up what is not sent yet{_of(rows)}? Recipients who have it keep it.",
         frozenset({OutboxState.QUEUED, OutboxState.UNCERTAIN, OutboxState.FAILED}),
     ),
 }
 
 
-def _doubt(row: OutboxMessage) -> str:
-    may = row.state == OutboxState.UNCERTAIN
-    return "It may have been sent already, and would then come twice. " if may else ""
+def _doubt(rows: Sequence[OutboxMessage]) -> str:
+    may = sum(row.state == OutboxState.UNCERTAIN for row in rows)
+    if not may:
+        return ""
+    which = "It" if len(rows) == 1 else f"{may} of them"
+    return f"{which} may have been sent already, and would then come twice. "
 
 
-def _who(row: OutboxMessage) -> str:
-    left = [one for one in row.recipients if one.state != RecipientState.SENT]
+def _it(rows: Sequence[OutboxMessage]) -> str:
+    return "it" if len(rows) == 1 else count(len(rows), "message")
+
+
+def _of(rows: Sequence[OutboxMessage]) -> str:
+    return "" if len(rows) == 1 else f" of {_it(rows)}"
+
+
+def _who(rows: Sequence[OutboxMessage]) -> str:
+    left = [one for row in rows for one in row.recipients if one.state != RecipientState.SENT]
     return count(len(left), "recipient")
 
 
@@ -97,8 +116,11 @@ class OutboxMessagePage(Page[None]):
         services = await self.services()
         found = await self.ask(lambda: services.outbox.get(self.which))
         self.message = found
-        self.query_one(Paper).show(list(_described(found, services.now())))
+        shown = list(_described(found, services.now()))
+        self.query_one(Paper).show(shown)
         self.refresh_bindings()
+        content = await self.ask(lambda: list(_content(services.outbox.preview(self.which))))
+        self.query_one(Paper).add(content)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what the message's state allows."""
@@ -112,20 +134,68 @@ class OutboxMessagePage(Page[None]):
             self.start(self._act(self.message, name), group="act")
 
     async def _act(self, message: OutboxMessage, name: str) -> None:
-        if await act(self, message, name):
+        if await act(self, [message], name):
             await self._load()
 
 
-async def act(page: Page[None], message: OutboxMessage, name: str) -> bool:
-    """Do one of `ACTIONS` after a confirmation; tell whether it was done. Raises ServiceError."""
+async def act(page: Page[None], rows: Sequence[OutboxMessage], name: str) -> bool:
+    """Do one of `ACTIONS` with those whose state allows it, after a confirmation.
+
+    Tells whether it was done with any. One that is refused stops no other.
+    """
     services, action = await page.services(), ACTIONS[name]
-    question = Question(action.title, action.question(message), action.title, "Leave it")
-    if not await page.dialog(question):
+    able = [row for row in rows if name in offered(row)]
+    if not able:
+        page.say("error", f"{action.title} is not for what stands as it does.")
+        return False
+    left = len(rows) - len(able)
+    more = f" {count(left, 'marked message')} cannot be, and stays as it is." if left else ""
+    question = f"{action.question(able)}{more}"
+    if not await page.dialog(Question(action.title, question, action.title, "Leave it")):
         return False
     do: Callable[[int], OutboxMessage] = getattr(services.outbox, name)
-    found = await page.ask(lambda: do(message.id))
-    page.say("done", f"The message to {message.to} is now {found.state}.")
-    return True
+    done, refused = await page.ask(lambda: _each(do, able))
+    page.say("error" if refused else "done", _outcome(done, refused))
+    return bool(done)
+
+
+def _each(
+    do: Callable[[int], OutboxMessage], rows: Sequence[OutboxMessage]
+) -> tuple[list[OutboxMessage], list[str]]:
+    done, refused = list[OutboxMessage](), list[str]()
+    for row in rows:
+        try:
+            done.append(do(row.id))
+        except ServiceError as error:
+            refused.append(f"{row.to}: {error}")
+    return done, refused
+
+
+def _outcome(done: Sequence[OutboxMessage], refused: Sequence[str]) -> str:
+    words = []
+    if len(done) == 1:
+        words.append(f"The message to {done[0].to} is now {done[0].state}.")
+    elif done:
+        states = Counter(row.state for row in done)
+        parts = (f"{number:,} now {state}" for state, number in states.items())
+        words.append(f"{count(len(done), 'message')}: {', '.join(parts)}.")
+    return " ".join([*words, *refused[:1]])
+
+
+def _content(preview: "Preview") -> Iterable[Paragraph]:
+    """Yield attachments and text as the recipient reads them; on a thread, since it is parsed."""
+    yield Paragraph("")
+    if preview.attachments:
+        files = (
+            f"{one.name or one.media_type} ({size_words(one.size)})" for one in preview.attachments
+        )
+        yield Paragraph(", ".join(files), label="Attached")
+    yield Paragraph("Text", "head")
+    text = preview.text[:MOST]
+    for line in plain_lines(text).split("\n") if text.strip() else ["(none)"]:
+        yield Paragraph(line)
+    if len(preview.text) > MOST:
+        yield Paragraph(f"Shown are the first {MOST:,} characters.", "warn")
 
 
 def _described(message: OutboxMessage, now: datetime) -> Iterable[Paragraph]:
@@ -134,6 +204,8 @@ def _described(message: OutboxMessage, now: datetime) -> Iterable[Paragraph]:
     yield Paragraph(message.subject, label="Subject")
     if message.booking:
         yield Paragraph(message.booking, label="Booking")
+    if message.contact:
+        yield Paragraph(message.contact, label="Contact")
     yield Paragraph(message.account_name, label="Account")
     queued = short_clock(message.created_at, now)
     yield Paragraph(f"{queued} by {message.created_by}", label="Queued")

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from services.protocols.base import Surroundings
 from services.text import count, plain
+from services.worker.outgoing import work_off
 from tui.widgets.glyphs import glyphs
 from tui.widgets.run_dialog import RunDialog
 
@@ -22,8 +23,8 @@ class SendDue(RunDialog):
         super().__init__("Send what is due")
 
     def work(self, services: "Services", surroundings: Surroundings) -> Any:
-        """Send."""
-        return services.outbox.run_due(surroundings)
+        """Take over what programs dropped, and send."""
+        return work_off(services, surroundings, lambda: False)
 
     def running(self) -> Text:
         """Say how long it takes."""

@@ -77,6 +77,12 @@ class Paper(ScrollView, can_focus=True, inherit_bindings=False):
         self._wrap()
         self.scroll_to(y=0, animate=False, immediate=True)
 
+    def add(self, paragraphs: Sequence[Paragraph]) -> None:
+        """Show more below; one stays where one reads."""
+        self.paragraphs += paragraphs
+        self._width = 0
+        self._wrap()
+
     def on_resize(self) -> None:
         """Wrap to the new width."""
         self._wrap()

@@ -6,6 +6,9 @@ from email.message import EmailMessage
 
 import pytest
 
+from models.submission import Submission
+from services.config import read_config
+from services.sending.drop import DropFolder
 from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
 from tests.tui.cli.conftest import CommandLine, Ended
@@ -257,3 +260,25 @@ def test_what_cannot_be_decided_is_told_by_number(
     ended = office("outbox", *words)
     assert ended.code == code
     assert ended.err
+
+
+def test_show_tells_attachments_and_text(office: CommandLine) -> None:
+    body = office.file("body.txt", "Dear Anna,\nhello \x1b[2J")
+    files = ("--attach", office.file("a.pdf", b"%PDF"), "--body-file", body)
+    queue(office, *files)
+    shown = office.done("outbox", "show", "1")
+    assert f"{'Attachments':<14}a.pdf" in shown.out
+    assert "Dear Anna,\nhello \ufffd[2J" in shown.out
+    found = office.done("outbox", "show", "1", "--json").json
+    assert found["text"].startswith("Dear Anna,")
+    assert found["attachments"] == [{"name": "a.pdf", "media_type": "application/pdf", "size": 4}]
+    assert found["contact"] is None
+
+
+def test_what_waits_in_the_drop_folder_is_told(office: CommandLine) -> None:
+    config = read_config()
+    config.drop_path.mkdir()
+    DropFolder(config.drop_path).put(Submission(data=b"\nHi", recipients=("a@example.com",)))
+    told = office.done("outbox", "list").err
+    assert "1 message handed over by programs, for a worker to take." in told
+    assert "No worker has been alive lately" in told
