@@ -166,12 +166,22 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     # FULL: an accepted message must survive a power cut, which NORMAL may forget with WAL.
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "secure_delete=ON",
     ):
-        _retrying(connection, f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def use_wal(engine: Engine) -> None:
+    """Have readers and a writer not wait for each other; an SQLite file remembers it.
+
+    Only for a store that is known to be ours: it changes the file.
+    """
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            _retrying(raw, "PRAGMA journal_mode=WAL")
 
 
 def _retrying(connection: sqlite3.Connection, statement: str) -> None:

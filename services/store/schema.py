@@ -23,7 +23,7 @@ import models.work  # noqa: F401 - every table must be known to the metadata
 from models.base import Row
 from services.config import Config
 from services.errors import ServiceError
-from services.store.engine import Store, make_engine, store_url, told_in_words
+from services.store.engine import Store, make_engine, store_url, told_in_words, use_wal
 from services.store.migrations import HEAD
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ def open_store(config: Config) -> Store:
         _make_file(path)
     with _engine(config.url) as engine:
         found = schema_version(engine)
+        if found not in (None, HEAD):
+            raise _version_error(found)
+        use_wal(engine)
         if found is None:
             _migrate(engine)
-        elif found != HEAD:
-            raise _version_error(found)
         return Store(engine)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import Session, delete
 
 from models.mail import LedgerRow
@@ -23,7 +24,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.mailbox import Mailbox
 from tests.servers.tls import Authority
 from tests.services.importing.conftest import GUIDE, OURS, Desk, letter
-from tests.stores import Clock, services_in
+from tests.stores import SQLITE_ONLY, Clock, services_in
 
 REPLY = f"In-Reply-To: {OURS}"
 
@@ -102,6 +103,30 @@ def test_a_server_that_stops_in_the_middle_loses_nothing(desk: Desk, authority: 
         server.restart()
         desk.run()
         check_complete(desk)
+
+
+@SQLITE_ONLY
+def test_a_disk_that_fills_up_keeps_what_is_committed_and_the_next_run_goes_on(
+    full: Desk,
+) -> None:
+    for _ in range(4):
+        full.mailbox.append(letter(body="x" * 20_000))
+    engine = full.services.store.engine
+
+    def limit(connection: Any, *_more: object) -> None:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    with pytest.raises(ServiceError, match="disk that holds the store is full"):
+        full.run(progress=at_commit(2, lambda: event.listen(engine, "checkout", limit)))
+    event.remove(engine, "checkout", limit)
+    engine.dispose()  # the limit is each connection's own
+    kept = len(full.mails())
+    assert 4 <= kept < 16
+    assert full.runs()[0].state == "failed"
+    assert "full" in full.runs()[0].message
+    assert full.run().counts.imported == 16 - kept
+    check_complete(full, 16)
 
 
 def test_mail_that_vanishes_during_the_run_is_accounted_for_as_gone(full: Desk) -> None:
