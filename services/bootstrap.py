@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from services.account_text import AccountText
     from services.dashboard import Dashboard
     from services.importing.run import ImportService
+    from services.importing.simulate import Simulator
     from services.key_rotation import KeyService
     from services.mail import MailService
     from services.management.service import Management
@@ -204,6 +205,13 @@ class Services:
         from services.mail import MailService
 
         return MailService(self.store)
+
+    @cached_property
+    def simulator(self) -> "Simulator":
+        """What would become of a message from a file."""
+        from services.importing.simulate import Simulator
+
+        return Simulator(self.store, self.accounts, self.config, self.now)
 
     def close(self) -> None:
         """Give the store's connections back."""
