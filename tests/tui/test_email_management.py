@@ -68,8 +68,8 @@ async def test_the_list_is_narrowed_in_two_keystrokes(folder: Path, imported: Se
         assert driver.state == "1 message"
         assert driver.sees("unreadable")
         await driver.press("o", "a", "c", "s")
-        assert driver.sees("Outcome all Account SALES")
-        assert driver.sees("No such mail. o and c change what is listed.")
+        assert driver.sees("o Outcome all c Account SALES")
+        assert driver.sees("No such mail. o, c, q, t change what is listed.")
         await driver.press("c", "a", "slash")
         await driver.type("invoice")
         await driver.press("enter")

@@ -13,7 +13,7 @@ from services.paging import Page as Rows
 from services.protocols.base import Surroundings
 from services.text import count, plain
 from tui.screens.email_management import MAIL_PATH, EmailManagement
-from tui.screens.mail_preview import TONES, named
+from tui.screens.mail_columns import TONES, named
 from tui.widgets.chrome import MessageLine, Notice
 from tui.widgets.glyphs import glyphs
 from tui.widgets.list_page import RowsPage

@@ -4,48 +4,34 @@ All of it is foreign text; `Paper` neutralises each line.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
-from functools import partial
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from models.fields import Line, Section
-from models.mail import Outcome
-from services.errors import InvalidInput
 from services.mail_views import AnsweredMail, MailView
 from services.text import plain_lines
+from tui.screens.mail_columns import named, reason_words, tone
+from tui.screens.mail_save import save_parts, size_words
+from tui.screens.outbox_message import OutboxMessagePage
 from tui.widgets.page import Page
 from tui.widgets.paper import Paper, Paragraph
-from tui.widgets.section_dialog import SectionDialog
-from tui.widgets.settings_form import SettingsForm
 from tui.widgets.times import short_clock
 
 MOST = 200_000
 """Characters of a body that are shown; the file that Save writes has all."""
-
-TONES = {Outcome.ERROR: "bad", Outcome.SKIPPED: "dim"}
-
-
-class SaveTo(Section):
-    """Where a message is saved."""
-
-    folder: Line = Field(title="Folder", min_length=1)
-    """The file gets a name of its own there, is never written over another one, and is yours
-    alone to read."""
 
 
 class MailPage(Page[None]):
     """A message on the whole screen."""
 
     HELP = """Why says which rule decided, and by which header or contact. h shows every header as
-    it came. s saves the message, exactly as the server gave it, to a file."""
+    it came, v the message of ours that it answers. s saves the message, exactly as the server gave
+    it, or an attachment to a file."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "save", "Save"),
+        Binding("v", "answered", "View sent"),
         Binding("h", "headers", "Headers"),
     ]
 
@@ -68,6 +54,7 @@ class MailPage(Page[None]):
     async def _load(self) -> None:
         services = await self.services()
         self.view = await self.ask(lambda: services.mail.get(self.mail_id))
+        self.refresh_bindings()
         await self._show(self.view)
 
     async def _show(self, view: MailView) -> None:
@@ -81,95 +68,89 @@ class MailPage(Page[None]):
         if self.view is not None:
             self.start(self._show(self.view), group="show")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to view only what there is."""
+        if action == "answered":
+            return self.view is not None and self.view.answers is not None
+        return super().check_action(action, parameters)
+
+    def action_answered(self) -> None:
+        """Show the message of ours that it answers."""
+        answers = self.view.answers if self.view else None
+        if answers is not None:
+            path = (*self.path, f"Answers {answers.id}")
+            self.console.push_screen(OutboxMessagePage(path, answers.id))
+
     def action_save(self) -> None:
-        """Save the raw message to a file."""
-        self.start(save_mail(self, self.mail_id), group="save")
-
-
-async def save_mail(page: Page[Any], mail_id: int) -> None:
-    """Ask for a folder and save a message there as .eml; never over another file."""
-    services = await page.services()
-    folder, said = _here(), dict[str, str]()
-    while True:
-        form = SettingsForm(SaveTo)
-        form.load({"folder": folder})
-        form.show_errors(said)
-        found = await page.dialog(SectionDialog("Save as .eml", form))
-        if found is None:
-            return
-        folder = str(found["folder"])
-        try:
-            path = await page.ask(partial(services.mail.save, mail_id, _expanded(folder)))
-        except InvalidInput as error:
-            said = error.errors
-        else:
-            page.say("done", f"Saved as {path}.")
-            return
-
-
-def _here() -> str:
-    with suppress(FileNotFoundError):  # the folder in which we were started is gone
-        return str(Path.cwd())
-    return str(Path.home())
-
-
-def _expanded(folder: str) -> Path:
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError:
-        raise InvalidInput({"folder": "There is no such user."}) from None
+        """Save the raw message or an attachment to a file."""
+        if self.view is not None:
+            self.start(save_parts(self, self.mail_id, self.view.attachments), group="save")
 
 
 def described(view: MailView, now: datetime, *, headers: bool = False) -> Sequence[Paragraph]:
     """Return a message as it is read, top to bottom; on a thread, since bodies can be long."""
-    shown = [*_summary(view, now), Paragraph("")]
+    shown = [*_people(view), *_circumstances(view, now), *_reasons(view, now), Paragraph("")]
     if headers or not view.complete:
-        shown += [Paragraph(f"{name}: {value}", "dim") for name, value in view.headers]
-        shown.append(Paragraph(""))
+        shown += _headers(view)
+    return [*shown, *_body(view)]
+
+
+def previewed(view: MailView, now: datetime) -> Sequence[Paragraph]:
+    """Return the same in short, as it stands below the list that says the rest."""
+    headers = [] if view.complete else _headers(view)
+    return [*_people(view), *_reasons(view, now), Paragraph(""), *headers, *_body(view)]
+
+
+def _people(view: MailView) -> Iterable[Paragraph]:
+    line = view.line
+    yield Paragraph(*named(line.sender, "(no sender)"), label="From")
+    yield Paragraph(view.recipients, label="To")
+    yield Paragraph(*named(line.subject, "(no subject)"), label="Subject")
+    if line.contact:
+        yield Paragraph(line.contact, label="Contact")
+
+
+def _circumstances(view: MailView, now: datetime) -> Iterable[Paragraph]:
+    line = view.line
+    yield Paragraph(f"{short_clock(line.received, now)} by {line.account}", label="Received")
+    if line.booking:
+        yield Paragraph(line.booking, label="Booking")
+    queue = f", in the queue {line.queue}" if line.queue else ""
+    automatic = ", automatic" if line.automatic else ""
+    over = ", dismissed" if line.dismissed else ""
+    words = f"{line.outcome}: {reason_words(line.reason)}{automatic}{queue}{over}"
+    yield Paragraph(words, tone(line), "Outcome")
+
+
+def _reasons(view: MailView, now: datetime) -> Iterable[Paragraph]:
+    if view.answers is not None:
+        yield Paragraph(_answered(view.answers, now), label="Answers")
+    yield Paragraph(view.why, "warn" if view.line.unverified else "", "Why")
+    if view.advice:
+        yield Paragraph(view.advice, label="To do")
+    for done in view.actions:
+        words = f"{short_clock(done.at, now)} by {done.who}: {done.action} {done.detail}".rstrip()
+        yield Paragraph(words, label="Done")
+    if view.attachments:
+        files = (f"{one.name} ({size_words(one.size)})" for one in view.attachments)
+        yield Paragraph(", ".join(files), label="Attached")
+
+
+def _headers(view: MailView) -> list[Paragraph]:
+    found = [Paragraph(f"{name}: {value}", "dim") for name, value in view.headers]
+    return [*found, Paragraph("")]
+
+
+def _body(view: MailView) -> list[Paragraph]:
     if not view.complete:
-        return [*shown, Paragraph("Only the headers of this message are kept.", "dim")]
-    shown += [Paragraph(line) for line in plain_lines(view.text[:MOST]).split("\n")]
+        return [Paragraph("Only the headers of this message are kept.", "dim")]
+    shown = [Paragraph(line) for line in plain_lines(view.text[:MOST]).split("\n")]
     if len(view.text) > MOST:
         words = f"Shown are the first {MOST:,} characters; s saves the whole message."
         shown += [Paragraph(""), Paragraph(words, "warn")]
     return shown
 
 
-def _summary(view: MailView, now: datetime) -> Iterable[Paragraph]:
-    line = view.line
-    yield Paragraph(*named(line.sender, "(no sender)"), label="From")
-    yield Paragraph(view.recipients, label="To")
-    yield Paragraph(*named(line.subject, "(no subject)"), label="Subject")
-    received = short_clock(line.received, now)
-    yield Paragraph(f"{received} by {line.account}", label="Received")
-    for label, value in (("Contact", line.contact), ("Booking", line.booking)):
-        if value:
-            yield Paragraph(value, label=label)
-    reason = line.reason.replace("-", " ")
-    queue = f", in the queue {line.queue}" if line.queue else ""
-    automatic = ", automatic" if line.automatic else ""
-    tone = TONES.get(line.outcome, "")
-    yield Paragraph(f"{line.outcome}: {reason}{automatic}{queue}", tone, "Outcome")
-    yield Paragraph(view.why, "warn" if line.unverified else "", "Why")
-    if view.answers is not None:
-        yield Paragraph(_answered(view.answers, now), label="Answers")
-    if view.attachments:
-        files = (f"{one.name} ({size_words(one.size)})" for one in view.attachments)
-        yield Paragraph(", ".join(files), label="Attached")
-
-
 def _answered(sent: AnsweredMail, now: datetime) -> str:
     when = f"sent {short_clock(sent.sent, now)}" if sent.sent else "not sent yet"
     return f'"{sent.subject}", {when} to {sent.recipients}'
-
-
-def named(text: str, absent: str) -> tuple[str, str]:
-    """Return a text with its tone; where it is blank, dim words that say so."""
-    return (text, "") if text.strip() else (absent, "dim")
-
-
-def size_words(octets: int) -> str:
-    """Return a size as people name it."""
-    if octets < 1_000:
-        return f"{octets} bytes"
-    return f"{octets / 1_000:,.0f} kB" if octets < 1_000_000 else f"{octets / 1_000_000:,.1f} MB"

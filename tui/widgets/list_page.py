@@ -33,6 +33,8 @@ class RowsPage(Page[None]):
 
     NOUN: ClassVar[tuple[str, str]] = ("record", "records")
     EMPTY: ClassVar[str] = "Nothing yet."
+    MARKS: ClassVar[bool] = False
+    """Whether Space marks rows, for actions on many of them."""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "reload", "Reload")]
 
     @property
@@ -60,7 +62,9 @@ class RowsPage(Page[None]):
 
     def body(self) -> Iterable[Widget]:
         """Return the list."""
-        yield RecordList(self.columns(), self._fetch, self.key, empty=self.EMPTY, id="list")
+        yield RecordList(
+            self.columns(), self._fetch, self.key, empty=self.EMPTY, marks=self.MARKS, id="list"
+        )
 
     def _fetch(self, text: str, after: str | None, limit: int) -> Rows[Any]:
         return self.fetch(self.console.services, text, after, limit)

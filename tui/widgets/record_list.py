@@ -15,8 +15,9 @@ pages far from the cursor are let go and fetched again by their keyset token.
   text needs no care. One column may have width 0: it takes what is left.
 * `reload()` fetches again and keeps the cursor on its record; `select(key)` moves it.
 * `restart()` fetches from the first row, for filters outside the list that `fetch` looks at.
-* `current` is the chosen record or None; `marked` the keys ticked with Space (`marks=True`).
-* Messages: `Opened(row)` by Enter, `Moved(row)`, `Loaded(count, complete)`.
+* `current` is the chosen record or None; `marked` the keys ticked with Space (`marks=True`), until
+  `restart()`; `targets` the keys of the one or the others.
+* Messages: `Opened(row)` by Enter, `Moved(row)`, `Marked`, `Loaded(count, complete)`.
 * Keys inside: arrows, PgUp/PgDn, Home/End, Enter, `/` filter, `s` sort (lists of one page only).
 """
 
@@ -90,6 +91,12 @@ class RecordList(Vertical):
         row: Any
 
     @dataclass
+    class Marked(Message):
+        """A record was marked, or is marked no more."""
+
+        list: "RecordList"
+
+    @dataclass
     class Loaded(Message):
         """Rows have come."""
 
@@ -152,6 +159,13 @@ class RecordList(Vertical):
         """The record under the cursor, None where there is none."""
         return self.window.row(self.records.cursor) if self.window.count() else None
 
+    @property
+    def targets(self) -> Sequence[Hashable]:
+        """The keys of the records that an action is for: those marked, else the current one."""
+        if self.marked or self.current is None:
+            return list(self.marked)
+        return [self.key(self.current)]
+
     # ------------------------------------------------------------------ rows
 
     def reload(self) -> None:
@@ -185,6 +199,7 @@ class RecordList(Vertical):
     def restart(self) -> None:
         """Fetch anew from the first row, since `fetch` now returns other rows."""
         self.window, self._filtered_by = Window(), None
+        self.marked = set()
         self.records.cursor = 0
         self._renew()
 
@@ -320,5 +335,6 @@ class RecordList(Vertical):
         row = self.window.row(index)
         if self.marks and row is not None:
             self.marked ^= {self.key(row)}
+            self.post_message(self.Marked(self))
             self.records.renew()
             self.records.action_move(1)
