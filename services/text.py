@@ -1,4 +1,4 @@
-"""Foreign text made harmless, and times made readable, for every face."""
+"""Foreign text made harmless, and times and sizes made readable, for every face."""
 
 import unicodedata
 from datetime import datetime
@@ -54,3 +54,10 @@ def clock(moment: datetime | None, now: datetime) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: ``1 contact``, ``2 contacts``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def size_words(octets: int) -> str:
+    """Return a size as people name it."""
+    if octets < 1_000:
+        return f"{octets} bytes"
+    return f"{octets / 1_000:,.0f} kB" if octets < 1_000_000 else f"{octets / 1_000_000:,.1f} MB"

@@ -11,16 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from services.mail_views import AnsweredMail, MailView
-from services.text import plain_lines
+from services.text import plain_lines, size_words
 from tui.screens.mail_columns import named, reason_words, tone
-from tui.screens.mail_save import save_parts, size_words
+from tui.screens.mail_save import save_parts
 from tui.screens.outbox_message import OutboxMessagePage
 from tui.widgets.page import Page
-from tui.widgets.paper import Paper, Paragraph
+from tui.widgets.paper import MOST, Paper, Paragraph
 from tui.widgets.times import short_clock
-
-MOST = 200_000
-"""Characters of a body that are shown; the file that Save writes has all."""
 
 
 class MailPage(Page[None]):

@@ -11,7 +11,7 @@ from pydantic import Field
 from models.fields import Line, Section
 from services.errors import InvalidInput
 from services.importing.parse import Attachment
-from services.text import count
+from services.text import count, size_words
 from tui.widgets.page import Page
 from tui.widgets.pick import Pick
 from tui.widgets.section_dialog import SectionDialog
@@ -99,10 +99,3 @@ def _expanded(folder: str) -> Path:
 
 def _words(one: Attachment) -> str:
     return f"{one.name or one.media_type} ({size_words(one.size)})"
-
-
-def size_words(octets: int) -> str:
-    """Return a size as people name it."""
-    if octets < 1_000:
-        return f"{octets} bytes"
-    return f"{octets / 1_000:,.0f} kB" if octets < 1_000_000 else f"{octets / 1_000_000:,.1f} MB"

@@ -15,8 +15,7 @@ from services.errors import InvalidInput
 from services.forms import check
 from services.people import Person
 from services.sending.views import OutboxMessage
-from services.text import count
-from tui.screens.mail_preview import size_words
+from services.text import count, size_words
 from tui.widgets.choose_contact import ChooseContact
 from tui.widgets.chrome import Notice
 from tui.widgets.form_page import FormPage, editor_of

@@ -12,11 +12,10 @@ from textual.widget import Widget
 from models.mail import OutboxState, RecipientState
 from services.errors import ServiceError
 from services.sending.views import OutboxMessage, RecipientView
-from services.text import count, plain_lines
-from tui.screens.mail_preview import MOST, size_words
+from services.text import count, plain_lines, size_words
 from tui.widgets.dialogs import Question
 from tui.widgets.page import Page
-from tui.widgets.paper import Paper, Paragraph
+from tui.widgets.paper import MOST, Paper, Paragraph
 from tui.widgets.times import short_clock
 
 if TYPE_CHECKING:

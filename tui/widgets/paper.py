@@ -21,6 +21,9 @@ from textual.strip import Strip
 
 from services.text import plain
 
+MOST = 200_000
+"""Characters of a mail's body that are worth showing; its file has all."""
+
 
 @dataclass(frozen=True)
 class Paragraph:
