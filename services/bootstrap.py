@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from services.sending.pickup import Pickup
     from services.sending.submissions import Submissions
     from services.system_events import SystemEvents
+    from services.worker.engine import Engine
     from services.worker.sweep import Sweep
 
 
@@ -108,6 +109,7 @@ class Services:
             self.now,
             self.submissions,
             SystemRandom(),
+            self._wake,
         )
 
     @cached_property
@@ -122,7 +124,20 @@ class Services:
             self.now,
             SystemRandom(),
             self.config.max_message_bytes,
+            self._wake,
         )
+
+    def _wake(self) -> None:
+        """Have a worker look at the outbox soon; on SQLite each looks every second."""
+        if self.store.is_server:
+            self.engine.poke("outbox")
+
+    @cached_property
+    def engine(self) -> "Engine":
+        """What decides when and where due work is attempted."""
+        from services.worker.engine import engine_of
+
+        return engine_of(self)
 
     @cached_property
     def pickup(self) -> "Pickup":

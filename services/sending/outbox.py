@@ -19,7 +19,7 @@ from services.connections import Connections
 from services.errors import NotFound
 from services.paging import Page
 from services.protocols.base import Surroundings
-from services.sending import decisions, entry, rules, views
+from services.sending import claims, decisions, entry, rules, views
 from services.sending.deliver import Deliverer, Tally
 from services.sending.submissions import Submissions
 from services.sending.views import OutboxMessage
@@ -45,10 +45,11 @@ class Outbox:
         now: Callable[[], datetime],
         submissions: Submissions,
         random: Random,
+        wake: Callable[[], None],
     ) -> None:
-        """Take what it works with."""
+        """Take what it works with; `wake` has a worker look soon."""
         self._store, self._accounts, self._submissions = store, accounts, submissions
-        self._actor, self._now, self._random = actor, now, random
+        self._actor, self._now, self._random, self._wake = actor, now, random, wake
         self._deliverer = Deliverer(store, accounts, connections, holder, now, random)
 
     def accept(
@@ -62,6 +63,11 @@ class Outbox:
         that raises, nothing is queued. Raises InvalidInput naming rule and field, with nothing
         queued; ServiceError where there is no System Email Account.
         """
+        queued = self._accept(mail, also)
+        self._wake()
+        return queued
+
+    def _accept(self, mail: OutgoingMail, also: Callable[[Session, int], None]) -> OutboxMessage:
         while True:
             account, email = self._accounts.sending()
             rules.check(mail, email)
@@ -130,6 +136,12 @@ class Outbox:
         """
         return self._deliverer.run(surroundings, only, stop)
 
+    def has_work(self) -> bool:
+        """Tell whether `run_due` would find anything to do."""
+        with self._store.read() as session:
+            due = claims.is_due(self._now())
+            return claims.anything(session, due) or claims.any_lapsed(session, self._now())
+
     def resend(self, which: int) -> OutboxMessage:
         """Queue a message anew for all who did not certainly get it, with the same Message-ID.
 
@@ -139,7 +151,9 @@ class Outbox:
         self._submissions.check_again(which)
         with self._store.write() as session:
             decisions.resend(session, which, self._now())
-            return views.one(session, which)
+            queued = views.one(session, which)
+        self._wake()
+        return queued
 
     def mark_sent(self, which: int) -> OutboxMessage:
         """Settle an uncertain message whose recipients were found to have it.

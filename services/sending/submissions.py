@@ -34,11 +34,15 @@ class Submissions:
         now: Callable[[], datetime],
         random: Random,
         most_bytes: int,
+        wake: Callable[[], None],
     ) -> None:
-        """Take what it works with, and the size above which mail is refused."""
+        """Take what it works with, and the size above which mail is refused.
+
+        `wake` has a worker look soon.
+        """
         self._store, self._accounts = store, accounts
         self._actor, self._now, self._random = actor, now, random
-        self._most_bytes = most_bytes
+        self._most_bytes, self._wake = most_bytes, wake
 
     def accept(self, submission: Submission) -> OutboxMessage:
         """Queue a message by the System Email Account; once this returns, it survives.
@@ -46,7 +50,11 @@ class Submissions:
         Raises InvalidInput naming rule and part, with nothing queued; ServiceError where there is
         no System Email Account.
         """
-        mail = submitted.read(submission)
+        queued = self._accept(submitted.read(submission))
+        self._wake()
+        return queued
+
+    def _accept(self, mail: Submitted) -> OutboxMessage:
         while True:
             account, email = self._accounts.sending()
             if found := submitted.refusals(mail, self._terms(account, email)):

@@ -24,6 +24,7 @@ from models.base import Row
 from services.config import Config
 from services.errors import ServiceError
 from services.store.engine import Store, make_engine, store_url, told_in_words, use_wal
+from services.store.jobs import JOBS_SCHEMA, jobs_schema, upgrade_jobs
 from services.store.migrations import HEAD
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ def schema_version(engine: Engine) -> str | None:
     return str(found)
 
 
+def _has_jobs(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return jobs_schema(connection) >= JOBS_SCHEMA
+
+
 def _version_error(found: str) -> ServiceError:
     if found < HEAD:
         return SchemaOutdated(
@@ -125,7 +131,7 @@ def upgrade_store(config: Config) -> str:
     """
     with _engine(config.url) as engine:
         found = schema_version(engine)
-        if found == HEAD:
+        if found == HEAD and _has_jobs(engine):
             done = f"The store has the current schema ({HEAD}) already."
         elif found is not None and found > HEAD:
             raise _version_error(found)
@@ -194,6 +200,8 @@ def _migrate(engine: Engine) -> None:
             config = alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            if connection.dialect.name == "postgresql":
+                upgrade_jobs(connection)
             _check_foreign_keys(connection)
         _foreign_keys(connection, on=True)
 
@@ -211,6 +219,7 @@ def alembic_config() -> "AlembicConfig":
 def _alone(connection: Connection) -> None:
     """Let one upgrader through at a time; on SQLite BEGIN IMMEDIATE has done so."""
     if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(7417001)"))
 
 

@@ -1,7 +1,8 @@
 """What a worker does with one thing that is due, whichever engine decides when and where."""
 
 import threading
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,35 @@ class Crew:
         self._services, self._stop, self._say = services, stop, say
         self._lock = threading.Lock()
 
+    def collect(self) -> bool:
+        """Take over what other programs of this host dropped; tell whether there was anything."""
+        return self._services.pickup.collect(self._say) > 0
+
+    def send_on(self) -> None:
+        """Work the outbox off, and say what goes wrong with it."""
+        try:
+            self.send()
+        except Cancelled:
+            pass  # what a stop is meant to do
+        except ServiceError as error:
+            self._say(str(error))
+
     def send(self) -> None:
         """Work the outbox off. Raises Cancelled, ServiceError."""
         around = Surroundings(self._services.config, self.sending, self._say)
         tally = work_off(self._services, around, lambda: self._stop.requested)
         with self._lock:
             self.work.add(tally)
+
+    def take_up(self, most: int, only: uuid.UUID | None = None) -> Sequence[Due]:
+        """Take up at most so many due imports, or that of one account."""
+        try:
+            return self._services.sweep.claim(most, only)
+        except ServiceError as error:
+            self._say(str(error))  # the store is away for a moment
+        except Exception as error:  # noqa: BLE001 - a bug met once ends no later import
+            self._say(f"Schedules: {fault(error)}")
+        return ()
 
     def bring_in(self, due: Due) -> None:
         """Import what was taken up."""

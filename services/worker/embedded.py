@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from services.cancel import Cancel
-from services.errors import Cancelled, ServiceError
+from services.errors import Cancelled
 from services.worker.crew import Crew, Work
+from services.worker.engine import Health, Kind
 from services.worker.heart import GRACE_SECONDS, Heart
 from services.worker.imports import Imports
 
@@ -18,6 +19,30 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 1.0
 """Between two looks at what is due; a look at an idle store costs a millisecond."""
+
+
+class Embedded:
+    """The engine of an SQLite store: each worker looks for itself."""
+
+    def __init__(self, services: "Services") -> None:
+        """Take the services of the store."""
+        self._services = services
+
+    def run(
+        self,
+        stop: Cancel,
+        say: Callable[[str], None] = lambda _text: None,
+        grace: float = GRACE_SECONDS,
+    ) -> Work:
+        """See `Engine.run`."""
+        return run(self._services, stop, say=say, grace=grace)
+
+    def poke(self, kind: Kind, which: object = "") -> None:
+        """Do nothing: the next look comes within a second."""
+
+    def health(self) -> Health:
+        """See `Engine.health`."""
+        return Health("embedded", self._services.outbox.workers_alive())
 
 
 def run(
@@ -35,11 +60,11 @@ def run(
     ServiceError with `once` where the store does not answer; else it says so and goes on.
     """
     crew = Crew(services, stop, say)
-    imports = Imports(services, crew, stop, say, once=once)
+    imports = Imports(crew, stop, once=once)
     with Heart(services, stop, crew.sending, grace) as heart:
         try:
             with imports:
-                _work(crew, stop, say, imports if once else None)
+                _work(crew, stop, imports if once else None)
         except Cancelled:
             pass  # what a stop is meant to do
     if not once:
@@ -47,16 +72,11 @@ def run(
     return crew.work
 
 
-def _work(crew: Crew, stop: Cancel, say: Callable[[str], None], once: Imports | None) -> None:
+def _work(crew: Crew, stop: Cancel, once: Imports | None) -> None:
     """Work the outbox off until Cancelled, or once, waiting for the imports then."""
     if once:
         crew.send()
         once.wait()
     while not once:
-        try:
-            crew.send()
-        except Cancelled:
-            raise
-        except ServiceError as error:
-            say(str(error))
+        crew.send_on()
         stop.sleep(TICK_SECONDS)

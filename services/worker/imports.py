@@ -2,17 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from services.cancel import Cancel
-from services.errors import Cancelled, ServiceError
-from services.worker.crew import Crew, fault
+from services.errors import Cancelled
+from services.worker.crew import Crew
 from services.worker.sweep import Due
-
-if TYPE_CHECKING:
-    from services.bootstrap import Services
 
 TICK_SECONDS = 1.0
 """Between two looks at what is due."""
@@ -32,18 +28,9 @@ class Imports:
     next worker goes on from there.
     """
 
-    def __init__(
-        self,
-        services: "Services",
-        crew: Crew,
-        stop: Cancel,
-        say: Callable[[str], None],
-        *,
-        once: bool,
-    ) -> None:
+    def __init__(self, crew: Crew, stop: Cancel, *, once: bool) -> None:
         """With `once` the thread ends as soon as nothing is due or under way any more."""
-        self._services, self._crew, self._stop = services, crew, stop
-        self._say, self._once = say, once
+        self._crew, self._stop, self._once = crew, stop, once
         self._cancel = crew.importing
         self._changed = threading.Condition()
         self._running: set[threading.Thread] = set()
@@ -83,16 +70,11 @@ class Imports:
                     self._changed.wait(TICK_SECONDS)
 
     def _start_due(self) -> None:
-        try:
-            for due in self._services.sweep.claim(AT_ONCE - len(self._running)):
-                thread = threading.Thread(target=self._import, args=(due,), daemon=True)
-                with self._changed:
-                    self._running.add(thread)
-                thread.start()
-        except ServiceError as error:
-            self._say(str(error))  # the store is away for a moment
-        except Exception as error:  # noqa: BLE001 - a bug met once ends no later import
-            self._say(f"Schedules: {fault(error)}")
+        for due in self._crew.take_up(AT_ONCE - len(self._running)):
+            thread = threading.Thread(target=self._import, args=(due,), daemon=True)
+            with self._changed:
+                self._running.add(thread)
+            thread.start()
 
     def _import(self, due: Due) -> None:
         self._crew.bring_in(due)

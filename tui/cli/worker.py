@@ -26,9 +26,11 @@ def work(once: Once = False, json: Json = False) -> None:
     from tui.cli.interrupts import cancelling
 
     with opened() as services, cancelling() as stop:
-        if not once:
+        if once:
+            tally = run(services, stop, once, say)
+        else:
             say("At work. Ctrl+C ends it.")
-        tally = run(services, stop, once, say)
+            tally = services.engine.run(stop, say)
     if json:
         write_json(asdict(tally))
     else:
