@@ -1,6 +1,7 @@
 """Making a store, recognising an older or newer one, and upgrading it on request."""
 
 import errno
+import io
 import os
 import secrets
 import sqlite3
@@ -210,7 +211,7 @@ def alembic_config() -> "AlembicConfig":
     """Return alembic's configuration, made in code because the package ships no ini file."""
     from alembic.config import Config as AlembicConfig
 
-    config = AlembicConfig()
+    config = AlembicConfig(stdout=io.StringIO())  # services print nothing
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.set_main_option("path_separator", "os")
     return config
