@@ -15,6 +15,8 @@ from models.fields import Section
 from services.differences import NONE, FieldChange, differences
 from services.protocols import PROTOCOLS
 
+KIND = "account"
+"""What the history calls an email account."""
 CHANGED, CLEARED = "changed", "cleared"
 """All that is ever told of a secret."""
 

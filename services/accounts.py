@@ -25,7 +25,7 @@ from models.history import Act
 from models.mail import LedgerRow, MailboxMarkRow, MailRow
 from models.schedule import ScheduleRow
 from services import account_list, account_rows
-from services.account_changes import account_changes
+from services.account_changes import KIND, account_changes
 from services.account_draft import draft_from
 from services.account_list import AccountLine, waiting
 from services.actor import Actor
@@ -40,8 +40,6 @@ from services.store.engine import Store
 from services.text import count
 from services.vault import Vault
 
-KIND = "account"
-"""What the history calls an email account."""
 HANDED_OVER = FieldChange("identity.is_system", "System Email Account", "yes", "no")
 TYPE_AGAIN = "Type it again: the stored one was saved for another server, user or security."
 

@@ -24,6 +24,7 @@ from services.vault import Vault
 if TYPE_CHECKING:
     from services.account_text import AccountText
     from services.dashboard import Dashboard
+    from services.drafts import DraftService
     from services.importing.run import ImportService
     from services.importing.simulate import Simulator
     from services.key_rotation import KeyService
@@ -60,6 +61,13 @@ class Services:
     def history(self) -> History:
         """Who changed what."""
         return History(self.store, self.actor, self.now)
+
+    @cached_property
+    def drafts(self) -> "DraftService":
+        """What was typed when a line dropped."""
+        from services.drafts import DraftService
+
+        return DraftService(self.store, self.actor, self.now)
 
     @cached_property
     def accounts(self) -> AccountService:

@@ -248,7 +248,11 @@ class Console(LastDoor):
         go (`tui/terminal/driver.py`), and leaves after it. It may call services through `door`, but
         neither ask nor show anything, and is cancelled after `FAREWELL` seconds.
         """
+        from tui.keeping import keep_typed
+
+        await keep_typed(self, saving=False)
         await self._finish_work()
+        await keep_typed(self, saving=True)
 
 
 def run_console(config: "Config | None" = None) -> int:

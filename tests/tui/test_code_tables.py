@@ -90,7 +90,9 @@ async def test_a_record_changed_meanwhile_is_not_overwritten(
         await driver.type("Mine")
         services.codes.save("contact-type", {"code": "AC", "description": "Theirs"}, "AC")
         await driver.press("ctrl+s")
-        assert "since you opened it" in driver.message
+        assert driver.sees("since you opened it")
+        await driver.press("escape")
+        assert driver.message == "Nothing was saved."
     assert services.codes.get("contact-type", "AC").values.description == "Theirs"  # type: ignore[attr-defined]
 
 

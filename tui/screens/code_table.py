@@ -11,7 +11,7 @@ from tui.widgets.field_spec import FieldSpec, specs
 from tui.widgets.glyphs import glyphs
 from tui.widgets.list_page import ListPage
 from tui.widgets.record_list import Column, whole
-from tui.widgets.record_page import RecordPage
+from tui.widgets.record_page import RecordPage, Stored
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -27,6 +27,11 @@ class Codes(ListPage):
     def table(self) -> CodeTable:
         """The table that the menu named."""
         return CODE_TABLES[self.argument]
+
+    @property
+    def kind(self) -> str:
+        """The table's key."""
+        return self.argument
 
     @property
     def noun(self) -> tuple[str, str]:
@@ -56,7 +61,7 @@ class Codes(ListPage):
 
     def delete(self, services: "Services", row: Record) -> None:
         """Delete a record that nothing uses."""
-        services.codes.delete(self.argument, row.key)
+        services.codes.delete(self.argument, row.key, row.version)
 
 
 def _column(place: int, spec: FieldSpec) -> Column:
@@ -82,6 +87,16 @@ class CodeForm(RecordPage):
         self.record = record
 
     @property
+    def kind(self) -> str:
+        """The table's key."""
+        return self.argument
+
+    @property
+    def record_name(self) -> str:
+        """The record's key."""
+        return self.record.key if self.record else ""
+
+    @property
     def section(self) -> type[Section]:
         """What a record of the table is."""
         return CODE_TABLES[self.argument].form
@@ -91,14 +106,11 @@ class CodeForm(RecordPage):
         """The table's key."""
         return CODE_TABLES[self.argument].key_field
 
-    def stored(self, services: "Services") -> Section:
+    def fetch(self, services: "Services") -> Stored:
         """Return the record as it is stored now."""
-        assert self.record is not None
-        self.record = services.codes.get(self.argument, self.record.key)
-        return self.record.values
+        record = services.codes.get(self.argument, self.record_name)
+        return record.values, record.version
 
-    def put(self, services: "Services", raw: Mapping[str, Any]) -> str:
+    def put(self, services: "Services", raw: Mapping[str, Any], seen: int | None) -> str:
         """Save the record."""
-        old = self.record
-        key, version = (old.key, old.version) if old else (None, None)
-        return services.codes.save(self.argument, raw, key, version).key
+        return services.codes.save(self.argument, raw, self.record_name or None, seen).key

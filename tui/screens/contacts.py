@@ -8,12 +8,10 @@ from models.fields import Section
 from services.contacts import PartyLine
 from services.paging import Page as Rows
 from services.text import count
-from tui.widgets.form_page import entry_errors
 from tui.widgets.list_page import ListPage
 from tui.widgets.record_list import Column, RecordList
-from tui.widgets.record_page import RecordPage
+from tui.widgets.record_page import RecordPage, Stored
 from tui.widgets.rows_editor import RowsEditor
-from tui.widgets.section_dialog import SectionDialog
 from tui.widgets.settings_form import SettingsForm
 
 if TYPE_CHECKING:
@@ -28,6 +26,11 @@ class Parties(ListPage):
     HELP = """Import keeps the mail of contacts whose Contact Type is ticked in the Email Account.
     The filter looks into codes, names and email addresses. Many contacts at once are loaded by
     the command tourmail contact load."""
+
+    @property
+    def kind(self) -> str:
+        """Agent or supplier."""
+        return self.argument
 
     def columns(self) -> Sequence[Column]:
         """Return code, name and the number of contacts."""
@@ -57,7 +60,7 @@ class Parties(ListPage):
 
     def delete(self, services: "Services", row: PartyLine) -> None:
         """Delete it with its contacts."""
-        services.contacts.delete(self.argument, row.code)
+        services.contacts.delete(self.argument, row.code, row.version)
 
     def on_record_list_loaded(self, event: RecordList.Loaded) -> None:
         """Say how many there are; where not all are read, the store counts them."""
@@ -84,7 +87,16 @@ class PartyPage(RecordPage):
         """Take the code, None for a new one."""
         super().__init__(path, argument, new=code is None)
         self.code = code
-        self.version: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """Agent or supplier."""
+        return self.argument
+
+    @property
+    def record_name(self) -> str:
+        """Its code."""
+        return self.code or ""
 
     @property
     def section(self) -> type[Section]:
@@ -96,16 +108,14 @@ class PartyPage(RecordPage):
         """What tells them apart."""
         return "code"
 
-    def stored(self, services: "Services") -> Section:
+    def fetch(self, services: "Services") -> Stored:
         """Return it as it is stored now."""
-        assert self.code is not None
-        party = services.contacts.get(self.argument, self.code)
-        self.version = party.version
-        return party.form
+        party = services.contacts.get(self.argument, self.record_name)
+        return party.form, party.version
 
-    def put(self, services: "Services", raw: Mapping[str, Any]) -> str:
+    def put(self, services: "Services", raw: Mapping[str, Any], seen: int | None) -> str:
         """Save it with its contacts."""
-        return services.contacts.save(self.argument, raw, self.code, self.version).form.code
+        return services.contacts.save(self.argument, raw, self.code, seen).form.code
 
     # ------------------------------------------------------------------ contacts
 
@@ -128,13 +138,4 @@ class PartyPage(RecordPage):
         inner = self.entry_form(editor)
         inner.load(editor.rows[index])
         inner.show_errors(said)
-        found = await self.dialog(
-            SectionDialog(
-                editor.spec.title,
-                inner,
-                check=lambda raw: entry_errors(editor, index, raw),
-                focus=next(iter(said)),
-            )
-        )
-        if found is not None:
-            editor.put(index, found)
+        await self.entry_dialog(editor, index, inner, focus=next(iter(said)))

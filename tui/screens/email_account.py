@@ -4,8 +4,8 @@ It knows no protocol: it asks whether one sends or imports, and makes Configurat
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -13,22 +13,15 @@ from textual.widget import Widget
 
 from models.account import (
     Account,
-    AccountIdentity,
-    ConnectionLimit,
-    EmailSettings,
     ImportSettings,
 )
 from services.errors import InvalidInput, NeedsConsent
 from services.protocols import PROTOCOLS
-from services.protocols.base import MailProtocol
-from tui.screens.account_sections import PROTOCOL, Configuration
+from tui.screens.account_values import AccountValues
 from tui.screens.test_connection import TestConnection
 from tui.widgets.choices import fetch_choices
 from tui.widgets.dialogs import Question
-from tui.widgets.editors import ChoiceEditor
 from tui.widgets.field_editor import FieldEditor
-from tui.widgets.form_page import FormPage
-from tui.widgets.list_page import Saved
 from tui.widgets.rows_editor import RowsEditor
 from tui.widgets.settings_form import SettingsForm
 from tui.widgets.tab_bar import TabBar
@@ -39,7 +32,7 @@ if TYPE_CHECKING:
 SERVER, IMPORT = "server", "import"
 
 
-class AccountForm(FormPage[Saved | None]):
+class AccountForm(AccountValues):
     """See the top of this file."""
 
     HELP = """Server says how the mailbox or mail server is reached; Import says which replies are
@@ -65,20 +58,8 @@ class AccountForm(FormPage[Saved | None]):
         test: bool = False,
     ) -> None:
         """Take which account is edited, None for a new one, and whether to test it at once."""
-        super().__init__(path, argument)
-        self.of, self._test_at_once = of, test
-        self.account: Account | None = None
-        self.protocol = ChoiceEditor(PROTOCOL, [(p.key, p.title) for p in PROTOCOLS.values()])
-        self.identity = SettingsForm(AccountIdentity, "identity")
-        self.configuration = Configuration()
-        self.email = SettingsForm(
-            EmailSettings,
-            "email",
-            title="Email Settings",
-            together=[("allow_cc", "allow_bcc", "allow_docx")],
-        )
-        self.limit = SettingsForm(ConnectionLimit, "limit", title="Limit Mailbox Connections")
-        self.importing: SettingsForm | None = None
+        super().__init__(path, argument, of)
+        self._test_at_once = test
         self._system: Account | None = None
         self._wants_system = False
 
@@ -91,34 +72,6 @@ class AccountForm(FormPage[Saved | None]):
             self.protocol, self.identity, self.configuration, self.email, self.limit, id="server"
         )
         yield Vertical(id="import")
-
-    @property
-    def chosen(self) -> MailProtocol:
-        """The protocol chosen at present."""
-        return PROTOCOLS[self.protocol.value or next(iter(PROTOCOLS))]
-
-    def forms(self) -> Sequence[SettingsForm]:
-        """Return the forms that the chosen protocol has."""
-        found = [self.identity, self.configuration.form]
-        if self.chosen.sender is not None:
-            found.append(self.email)
-        found.append(self.limit)
-        if self.chosen.importer is not None and self.importing:
-            found.append(self.importing)
-        return found
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether anything was typed, under any protocol."""
-        saved = self.account.protocol if self.account else next(iter(PROTOCOLS))
-        return self.protocol.value != saved or self.configuration.dirty or super().unsaved
-
-    def raw(self) -> dict[str, Any]:
-        """Return what the services take."""
-        values: dict[str, Any] = {form.prefix: form.raw() for form in self.forms()}
-        values["protocol"] = self.chosen.key
-        values["clear_secrets"] = self.configuration.form.cleared
-        return values
 
     # ------------------------------------------------------------------ opening
 
@@ -140,15 +93,18 @@ class AccountForm(FormPage[Saved | None]):
         await self._load(services)
         self.query_one("#server").display = True
         self.begin(self._first())
+        await self.offer_draft(services)
         if self._test_at_once:
             self.action_test()
 
     async def _load(self, services: "Services") -> None:
         """Show the account as it is stored, or an empty form."""
         self._system = await self.ask(services.accounts.system)
-        of = self.of
-        account = await self.ask(lambda: services.accounts.get(of)) if of else None
-        self.account = account
+        self.show(await self.ask(lambda: self.fetch(services)) if self.of else None)
+
+    def show(self, account: Account | None) -> None:
+        """Show an account as it is stored, or an empty form."""
+        self.account, self.seen = account, account.version if account else None
         self.protocol.value = account.protocol if account else next(iter(PROTOCOLS))
         self.identity.load(account.identity if account else {})
         self.configuration.load(self.chosen, account)
@@ -161,7 +117,7 @@ class AccountForm(FormPage[Saved | None]):
         if account and account.import_started and self.importing:
             self.importing.fix("start", "fixed; F6 restarts")
         self._wants_system = False
-        self._suit()
+        self.suit()
         self.show_state()
 
     def _first(self) -> Widget:
@@ -174,10 +130,10 @@ class AccountForm(FormPage[Saved | None]):
         if event.editor is self.protocol:
             event.stop()
             self.configuration.switch(self.chosen)
-            self._suit()
+            self.suit()
             self.show_state()
 
-    def _suit(self) -> None:
+    def suit(self) -> None:
         """Show what the chosen protocol has, and say what it has not."""
         sends, imports = self.chosen.sender is not None, self.chosen.importer is not None
         self.email.display = sends
@@ -266,11 +222,11 @@ class AccountForm(FormPage[Saved | None]):
 
     # ------------------------------------------------------------------ saving
 
-    async def save(self) -> None:
+    async def save_record(self) -> None:
         """Save, asking for what must be agreed to; then clear, or return to the list."""
         services, raw = await self.services(), self.raw()
         draft = await self.ask(lambda: services.accounts.draft(raw))
-        version = self.account.version if self.account else None
+        version = self.seen
         agreed: set[str] = set()
         while True:
             try:
@@ -289,6 +245,7 @@ class AccountForm(FormPage[Saved | None]):
         await self._saved(services, saved)
 
     async def _saved(self, services: "Services", saved: Account) -> None:
+        await self.forget_draft()
         words = f"{saved.name} is saved."
         if self.of is not None:
             self.dismiss((saved.id, words))

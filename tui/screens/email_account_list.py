@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from services.account_changes import KIND
 from services.account_list import AccountLine
 from services.paging import Page as Rows
 from services.text import clock
@@ -32,6 +33,11 @@ class Accounts(ListPage):
         Binding("f5,ctrl+t", "test", "Test"),
     ]
 
+    @property
+    def kind(self) -> str:
+        """Email accounts."""
+        return KIND
+
     def columns(self) -> Sequence[Column]:
         """Return what the manual's list shows, and how the last run went."""
         return [
@@ -58,7 +64,7 @@ class Accounts(ListPage):
         """Tell accounts apart by their id."""
         return row.id
 
-    def words(self, row: AccountLine) -> str:
+    def record_name(self, row: AccountLine) -> str:
         """Return an account's name."""
         return row.name
 
@@ -110,7 +116,7 @@ class Accounts(ListPage):
 
     def delete(self, services: "Services", row: AccountLine) -> None:
         """Delete the account."""
-        services.accounts.delete(row.id)
+        services.accounts.delete(row.id, row.version)
 
     def on_record_list_moved(self, event: RecordList.Moved) -> None:
         """Say what will soon need somebody."""

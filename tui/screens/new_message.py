@@ -1,7 +1,7 @@
 """New Message: typed here, refused by the rules with the field focused, else queued."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -18,8 +18,9 @@ from services.sending.views import OutboxMessage
 from services.text import count, size_words
 from tui.widgets.choose_contact import ChooseContact
 from tui.widgets.chrome import Notice
-from tui.widgets.form_page import FormPage, editor_of
+from tui.widgets.form_page import editor_of
 from tui.widgets.heading import Heading
+from tui.widgets.kept_form import KeptForm
 from tui.widgets.settings_form import SettingsForm
 
 PEOPLE = ("to", "cc", "bcc")
@@ -65,7 +66,7 @@ class BodyText(TextArea):
             super().action_cursor_up(select)
 
 
-class NewMessage(FormPage[str | None]):
+class NewMessage(KeptForm[str | None]):
     """Hands back what was queued, in words."""
 
     HELP = """The message goes out through the System Email Account. It is queued first: what is
@@ -102,6 +103,28 @@ class NewMessage(FormPage[str | None]):
     def on_mount(self) -> None:
         """Begin at To."""
         self.form.focus_field("to")
+        self.start(self._offer(), opens=True)
+
+    async def _offer(self) -> None:
+        await self.offer_draft(await self.services())
+
+    @property
+    def kind(self) -> str:
+        """A message."""
+        return "message"
+
+    def values(self) -> dict[str, Any]:
+        """Return what was typed, the text included."""
+        return {**super().values(), "text": self.text.text}
+
+    def base(self) -> dict[str, Any]:
+        """Return what the form began from, the text included."""
+        return {"text": "", **super().base()}
+
+    def put_values(self, values: Mapping[str, Any]) -> None:
+        """Show values, the text among them."""
+        self.text.text = str(values.get("text", self.text.text))
+        super().put_values(values)
 
     @property
     def unsaved(self) -> bool:
@@ -185,6 +208,7 @@ class NewMessage(FormPage[str | None]):
         files = await self.ask(lambda: attachments.read(form.files))
         mail = form.mail(self.text.text, files, self._contact(form))
         accepted = await self.ask(lambda: services.outbox.accept(mail))
+        await self.forget_draft()
         self.dismiss(told(accepted, alive=await self.ask(services.outbox.workers_alive) > 0))
 
 

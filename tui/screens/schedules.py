@@ -11,7 +11,8 @@ from models.fields import Section
 from models.schedule import ScheduleForm
 from models.work import RunState
 from services.paging import Page as Rows
-from services.schedules import RunLine, Schedule, ScheduleLine
+from services.schedule_rows import KIND
+from services.schedules import RunLine, ScheduleLine
 from services.text import count
 from tui.screens.run_history import RunHistory
 from tui.widgets.chrome import MessageLine, Notice
@@ -19,7 +20,7 @@ from tui.widgets.field_spec import Choices
 from tui.widgets.glyphs import glyphs
 from tui.widgets.list_page import ListPage
 from tui.widgets.record_list import Column, RecordList, whole
-from tui.widgets.record_page import RecordPage
+from tui.widgets.record_page import RecordPage, Stored
 from tui.widgets.settings_form import SettingsForm
 from tui.widgets.times import ahead, alarm_words, short_clock
 
@@ -35,14 +36,14 @@ class Schedules(ListPage):
 
     HELP = """A worker imports each account's mail at the times given here (tourmail worker). The
     alarm says since when imports fail, or that none has ended for too long: then no worker runs,
-    or the mailbox never has a free connection. e turns a task off and on, r imports now, and h
-    shows what each import did."""
+    or the mailbox never has a free connection. e turns a task off and on, r imports now, l shows
+    what each import did, and h who changed the task."""
     NOUN: ClassVar[tuple[str, str]] = ("task", "tasks")
     EMPTY: ClassVar[str] = "No account is imported on a schedule yet: press n to insert one."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "run", "Run"),
         Binding("e", "switch", "Off"),
-        Binding("h", "history", "Log"),
+        Binding("l", "log", "Log"),
         Binding("ctrl+l", "reload", "Reload", show=False),
     ]
 
@@ -52,6 +53,11 @@ class Schedules(ListPage):
         self.set_interval(LOOK_SECONDS, self.action_reload)
 
     # ------------------------------------------------------------------ the list
+
+    @property
+    def kind(self) -> str:
+        """Schedules."""
+        return KIND
 
     def columns(self) -> Sequence[Column]:
         """Return when each account is imported, and how that went."""
@@ -111,7 +117,7 @@ class Schedules(ListPage):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what there is a schedule for."""
-        if action in ("run", "switch", "history") and self.is_mounted:
+        if action in ("run", "switch", "log") and self.is_mounted:
             return self.list.current is not None
         return super().check_action(action, parameters)
 
@@ -127,7 +133,7 @@ class Schedules(ListPage):
 
     def delete(self, services: "Services", row: ScheduleLine) -> None:
         """Delete the schedule."""
-        services.schedules.delete(row.account)
+        services.schedules.delete(row.account, row.version)
 
     def words(self, row: ScheduleLine) -> str:
         """Return the schedule's name."""
@@ -157,11 +163,11 @@ class Schedules(ListPage):
         self.say("done", f"The schedule of {row.account} is {'on' if on else 'off'}.")
         self.list.reload()
 
-    def action_history(self) -> None:
+    def action_log(self) -> None:
         """Show the imports of the account under the cursor."""
         row = self.list.current
         if row is not None:
-            path = (*self.path, row.account, "History")
+            path = (*self.path, row.account, "Log")
             self.console.push_screen(RunHistory(path, row.account_id))
 
 
@@ -174,7 +180,16 @@ class SchedulePage(RecordPage):
         """Take the schedule as it was listed, None for a new one."""
         super().__init__(path, "", new=line is None)
         self.account = line.account if line else None
-        self.schedule: Schedule | None = None
+
+    @property
+    def kind(self) -> str:
+        """A schedule."""
+        return KIND
+
+    @property
+    def record_name(self) -> str:
+        """The account's name."""
+        return self.account or ""
 
     @property
     def section(self) -> type[Section]:
@@ -191,17 +206,14 @@ class SchedulePage(RecordPage):
         names = [self.account] if self.account else services.schedules.candidates()
         return lambda _table: [(name, name) for name in names]
 
-    def stored(self, services: "Services") -> Section:
+    def fetch(self, services: "Services") -> Stored:
         """Return the schedule as it is stored now."""
-        assert self.account is not None
-        self.schedule = services.schedules.get(self.account)
-        return self.schedule.form
+        schedule = services.schedules.get(self.record_name)
+        return schedule.form, schedule.version
 
-    def put(self, services: "Services", raw: Mapping[str, Any]) -> str:
+    def put(self, services: "Services", raw: Mapping[str, Any], seen: int | None) -> str:
         """Save the schedule."""
-        seen = self.schedule
-        version = seen.version if seen else None
-        return services.schedules.save(raw, self.account, version).form.account
+        return services.schedules.save(raw, self.account, seen).form.account
 
     def on_settings_form_changed(self, event: SettingsForm.Changed) -> None:
         """Lead past the cron expression where the minutes count."""

@@ -23,7 +23,7 @@ from tui.widgets.glyphs import glyphs
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence for the message line; `kind` is help, busy, done, warning or error."""
+    """A sentence for the message line; `kind` is help, fact, busy, done, warning or error."""
 
     kind: str
     text: str
@@ -168,7 +168,7 @@ class KeyLine(Widget):
 
 ALWAYS = ("Exit", "Help", "Close")
 FIRST = ("Save", "Insert")
-LAST = ("Exit", "Help", "Palette", "Quit", "Sort", "Reload", "Tab back")
+LAST = ("Exit", "Help", "Palette", "Quit", "History", "Sort", "Reload", "Tab back")
 """Verbs that many screens have, in the order in which they stand at the ends."""
 
 _NAMES = {

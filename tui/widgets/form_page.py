@@ -49,6 +49,11 @@ class FormPage(Page[ScreenResultType]):
         """Save. Raises ServiceError."""
         raise NotImplementedError
 
+    @property
+    def saving(self) -> bool:
+        """Whether a save is under way, be it that something is asked."""
+        return self._saving
+
     # ------------------------------------------------------------------ walking and validating
 
     def action_walk(self, step: int) -> None:
@@ -70,10 +75,7 @@ class FormPage(Page[ScreenResultType]):
         """Show that something was typed, and what is now said of the field."""
         self.show_state()
         self.refresh_bindings()  # a suggestion may have come or gone
-        if event.form.dirty:
-            self._describe_now()
-        else:  # loading posts changes too, and must not end what was just said
-            self.describe(self.focused)
+        self._describe_now()
 
     def show_state(self) -> None:
         """Say whether something was typed."""
@@ -195,11 +197,15 @@ class FormPage(Page[ScreenResultType]):
         inner.load(form.raw())
         if name:
             inner.show_errors({name: form.said(name)})
-        found = await self.dialog(SectionDialog("Advanced", inner, focus=name))
-        if found is not None:
+
+        def take(found: Mapping[str, Any]) -> None:
             form.put({name: found[name] for name in inner.editors})
             form.check()
             self.show_state()
+
+        found = await self.dialog(SectionDialog("Advanced", inner, keep=take, focus=name))
+        if found is not None:
+            take(found)
         self._describe_now()
 
     def on_rows_editor_wanted(self, event: RowsEditor.Wanted) -> None:
@@ -211,12 +217,27 @@ class FormPage(Page[ScreenResultType]):
         if index is not None:
             inner.load(editor.rows[index])
 
+        await self.entry_dialog(editor, index, inner)
+
+    async def entry_dialog(
+        self,
+        editor: RowsEditor,
+        index: int | None,
+        inner: SettingsForm,
+        focus: str | None = None,
+    ) -> None:
+        """Show one entry of a list, None for a new one, and put it into the list on OK."""
+
         def check(raw: Mapping[str, Any]) -> Mapping[str, str]:
             return entry_errors(editor, index, raw)
 
-        found = await self.dialog(SectionDialog(editor.spec.title, inner, check=check))
-        if found is not None:
+        def take(found: Mapping[str, Any]) -> None:
             editor.put(index, found)
+
+        dialog = SectionDialog(editor.spec.title, inner, check=check, keep=take, focus=focus)
+        found = await self.dialog(dialog)
+        if found is not None:
+            take(found)
 
     def entry_form(self, editor: RowsEditor) -> SettingsForm:
         """Return the form of one entry; a page whose entries refer to tables gives choices."""

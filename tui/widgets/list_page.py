@@ -2,7 +2,7 @@
 
 Subclass `RowsPage` for a list that is only looked at, and say `columns()`,
 `fetch(services, text, after, limit)`, `key(row)` and `open_row(row)`; `NOUN` and `EMPTY` are its
-words. Subclass `ListPage` where records are edited, and say `form(row)` (None to insert),
+words. Subclass `ListPage` where records are edited, and say `kind`, `form(row)` (None to insert),
 `question(services, row)` and `delete(services, row)` instead of `open_row`. A form hands back the
 key of what it saved and a sentence, or None.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from services.errors import ServiceError
+from services.errors import ServiceError, Stale
 from services.paging import Page as Rows
 from services.text import count
 from tui.widgets.dialogs import Question
@@ -119,7 +119,13 @@ class ListPage(RowsPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,insert", "insert", "Insert"),
         Binding("d,delete", "delete", "Delete"),
+        Binding("h", "history", "History"),
     ]
+
+    @property
+    def kind(self) -> str:
+        """What the records are, as commands name them."""
+        raise NotImplementedError
 
     def form(self, row: Any | None) -> FormPage[Any] | None:
         """Return the form of a row, or of a new one."""
@@ -135,6 +141,10 @@ class ListPage(RowsPage):
 
     def words(self, row: Any) -> str:
         """Return a row's name for messages."""
+        return self.record_name(row)
+
+    def record_name(self, row: Any) -> str:
+        """Return what a row's record is called."""
         return str(self.key(row))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -165,6 +175,19 @@ class ListPage(RowsPage):
         services = await self.services()
         question = await self.ask(lambda: self.question(services, row))
         if await self.dialog(Question("Delete", question, "Delete", "Keep")):
-            await self.ask(lambda: self.delete(services, row))
-            self.say("done", f"{self.words(row)} is deleted.")
+            try:
+                await self.ask(lambda: self.delete(services, row))
+            except Stale as refused:
+                self.say("error", f"{refused.message} It is not deleted; h shows the change.")
+            else:
+                self.say("done", f"{self.words(row)} is deleted.")
             self.list.reload()
+
+    def action_history(self) -> None:
+        """Show who changed the record under the cursor, or any where there is none."""
+        from tui.screens.history import HistoryPage
+
+        row = self.list.current
+        name = self.record_name(row) if row is not None else ""
+        path = (*self.path, *([name] if name else []), "History")
+        self.console.push_screen(HistoryPage(path, self.kind, name))

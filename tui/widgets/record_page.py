@@ -1,7 +1,7 @@
 """A page with one form for one record: cleared after Save of a new one, closed after an edit.
 
-Subclass `RecordPage` and say `section` and `key_field`, `stored(services)` and
-`put(services, raw)`; the last two run on a thread and may raise ServiceError.
+Subclass `RecordPage` and say `kind`, `record_name`, `section` and `key_field`, `fetch(services)`
+and `put(services, raw, seen)`; the last two run on a thread and may raise ServiceError.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,15 +13,19 @@ from textual.widget import Widget
 from models.fields import Section
 from tui.widgets.choices import fetch_choices
 from tui.widgets.field_spec import Choices
-from tui.widgets.form_page import FormPage
 from tui.widgets.list_page import Saved
 from tui.widgets.settings_form import SettingsForm, no_choices
+from tui.widgets.shared_form import SectionOf, SharedForm
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
 
 
-class RecordPage(FormPage[Saved | None]):
+Stored = tuple[Section, int]
+"""A record as it is stored, and its version."""
+
+
+class RecordPage(SharedForm[Saved | None]):
     """See the top of this file."""
 
     DEFAULT_CSS = """
@@ -45,12 +49,12 @@ class RecordPage(FormPage[Saved | None]):
         """The field that is fixed once saved."""
         raise NotImplementedError
 
-    def stored(self, services: "Services") -> Section:
-        """Return the record as it is stored, and note its version."""
+    def fetch(self, services: "Services") -> Stored:
+        """Return the record as it is stored now."""
         raise NotImplementedError
 
-    def put(self, services: "Services", raw: Mapping[str, Any]) -> str:
-        """Save the record and return its key."""
+    def put(self, services: "Services", raw: Mapping[str, Any], seen: int | None) -> str:
+        """Save the record, of which the version `seen` was changed, and return its key."""
         raise NotImplementedError
 
     def offered(self, services: "Services") -> Choices:
@@ -76,21 +80,35 @@ class RecordPage(FormPage[Saved | None]):
         self.choices = await self.ask(lambda: self.offered(services))
         form = SettingsForm(self.section, choices=self.choices)
         if not self.new:
-            form.load(await self.ask(lambda: self.stored(services)))
+            self._load(form, await self.ask(lambda: self.fetch(services)))
             form.fix(self.key_field)
         await self.query_one("#form").mount(form)
         self._form = form
         self.begin(self._first(form))
+        await self.offer_draft(services)
+
+    def _load(self, form: SettingsForm, stored: Stored) -> None:
+        values, self.seen = stored
+        form.load(values)
+
+    def show(self, stored: Stored) -> None:
+        """Show the record as it is stored."""
+        self._load(self.forms()[0], stored)
+
+    def sections(self, stored: Stored) -> Iterable[SectionOf]:
+        """Return the one section."""
+        return [("", self.section, dict(stored[0]))]
 
     def _first(self, form: SettingsForm) -> Widget:
         names = [name for name in form.editors if self.new or name != self.key_field]
         return form.editors[names[0]].target
 
-    async def save(self) -> None:
+    async def save_record(self) -> None:
         """Save, then clear for the next or return to the list."""
         services, form = await self.services(), self.forms()[0]
-        raw = form.raw()
-        key = await self.ask(lambda: self.put(services, raw))
+        raw, seen = form.raw(), self.seen
+        key = await self.ask(lambda: self.put(services, raw, seen))
+        await self.forget_draft()
         words = f"{key} is saved."
         if not self.new:
             self.dismiss((key, words))

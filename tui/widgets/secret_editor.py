@@ -67,6 +67,18 @@ class SecretEditor(Editor):
         self.second.value = value.get_secret_value()
 
     @property
+    def state(self) -> tuple[SecretStr, bool]:
+        """What was typed, and whether the stored secret is to be removed."""
+        return self.value, self.cleared
+
+    @state.setter
+    def state(self, state: tuple[SecretStr, bool]) -> None:
+        secret, cleared = state
+        self.value = secret
+        self.cleared = cleared and self._stored
+        self._say_stored()
+
+    @property
     def stored(self) -> bool:
         """Whether a secret is stored that a blank field keeps."""
         return self._stored

@@ -30,11 +30,15 @@ class SectionDialog(Dialog):
         form: SettingsForm,
         *,
         check: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None,
+        keep: Callable[[Mapping[str, Any]], None] | None = None,
         focus: str | None = None,
     ) -> None:
-        """Take the form; `check` finds what only the caller can, such as duplicates."""
+        """Take the form; `check` finds what only the caller can, such as duplicates.
+
+        `keep` takes what was typed where the line drops before OK.
+        """
         super().__init__(title)
-        self.form, self._check, self._focus = form, check, focus
+        self.form, self._check, self.keep, self._focus = form, check, keep, focus
 
     def contents(self) -> Iterable[Widget]:
         """Put buttons and message line below the form."""

@@ -15,6 +15,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from textual.app import ComposeResult
@@ -95,6 +96,8 @@ class SettingsForm(Vertical):
         self._told_of: dict[str, Any] = {}
         """What all fields showed when they were found wrong: a field like that was not changed."""
         self._loaded: dict[str, Any] = {}
+        self._seen: dict[str, Any] = {}
+        """What all fields showed when the page last knew: showing that is no change."""
         self.set_class(any(isinstance(e, BoxEditor) for e in self.editors.values()), "-tall")
         self.load({})
 
@@ -139,7 +142,7 @@ class SettingsForm(Vertical):
             value = given.get(name, spec.default)
             editor = self.editors.get(name)
             if editor is None:
-                self.extra[name] = value
+                self.extra[name] = value.isoformat() if isinstance(value, date) else value
                 continue
             editor.value = value
             editor.error = ""
@@ -149,7 +152,7 @@ class SettingsForm(Vertical):
                 editor.saved = list(editor.rows)
         self._touched, self._told = set(), {}
         self._line.error = ""
-        self._loaded = self._state()
+        self._loaded = self._seen = self._state()
         self._advise()
         self._sum_up()
 
@@ -161,6 +164,7 @@ class SettingsForm(Vertical):
                 self.extra[name] = value
             else:
                 editor.value = value
+        self._seen = self._state()
         self._advise()
         self._sum_up()
 
@@ -187,6 +191,11 @@ class SettingsForm(Vertical):
     def dirty(self) -> bool:
         """Whether something differs from what was loaded."""
         return self._state() != self._loaded
+
+    @property
+    def loaded(self) -> dict[str, Any]:
+        """Every field's raw value as it was loaded."""
+        return {name: self._loaded[name] for name in self.specs if name in self._loaded}
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -277,7 +286,9 @@ class SettingsForm(Vertical):
             self.check()
         else:
             self._advise()
-        self.post_message(self.Changed(self, name))
+        if self._seen != self._state():
+            self._seen = self._state()
+            self.post_message(self.Changed(self, name))
 
     def on_advanced_line_wanted(self, event: AdvancedLine.Wanted) -> None:
         """Ask the page to open the modal."""
