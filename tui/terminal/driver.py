@@ -8,12 +8,15 @@ import signal
 import sys
 import termios
 from contextlib import suppress
-from threading import Timer
+from threading import Lock, Timer
 from typing import Any
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.message import Message
 
+from tui.terminal.frames import Frames
 from tui.terminal.keyboard import Keyboard
 from tui.terminal.outlet import Outlet
 
@@ -43,7 +46,9 @@ class ThriftyDriver(LinuxDriver):
         """Take what Textual's driver takes."""
         super().__init__(app, **options)
         encoding = sys.__stderr__.encoding if sys.__stderr__ else "utf-8"
-        self._file: Any = Outlet(self._file.fileno(), encoding)
+        self._file: Any = Outlet(self._file.fileno(), encoding, self._sent)
+        self._frames = Frames(*super()._get_terminal_size())
+        self._lock, self._under_way = Lock(), 0
         self._keyboard = Keyboard(self.fileno, encoding, self.process_message, self._hang_up)
         self._handlers: dict[int, Any] = {}
         self._context = contextvars.copy_context()
@@ -68,7 +73,48 @@ class ThriftyDriver(LinuxDriver):
             signal.signal(number, before)
         self._handlers.clear()
 
+    # ------------------------------------------------------------------ output
+
+    def write(self, data: str) -> None:
+        """Send what Textual writes, of its frames only what they change.
+
+        As long as the terminal takes no more, frames are only kept: then all go out as one.
+        """
+        with self._lock:
+            text = self._frames.take(data, paint=not self._under_way)
+            self._under_way += bool(text)
+        self._send(text)
+
+    def _send(self, text: str) -> None:
+        if text:
+            super().write(text)
+
+    def _sent(self, texts: int) -> str:
+        """Return what to send next, after so many texts; the writer's thread asks."""
+        with self._lock:
+            self._under_way -= texts
+            return "" if self._under_way else self._frames.paint()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        # Asked for at each SIGWINCH, which may have interrupted a frame.
+        size = super()._get_terminal_size()
+        self._loop.call_soon_threadsafe(self._resize, *size)
+        return size
+
+    def _resize(self, width: int, height: int) -> None:
+        with self._lock:
+            self._frames.resize(width, height)
+            text = self._frames.paint()
+            self._under_way += bool(text)
+        self._send(text)
+
     # ------------------------------------------------------------------ input
+
+    def process_message(self, message: Message) -> None:
+        """Hand an event on; a window's size may come as one."""
+        if isinstance(message, Resize):
+            self._loop.call_soon_threadsafe(self._resize, *message.size)
+        super().process_message(message)
 
     def run_input_thread(self) -> None:
         """Read the terminal until the driver stops."""

@@ -2,6 +2,7 @@
 
 import os
 import select
+from collections.abc import Callable
 
 
 class Outlet:
@@ -11,9 +12,12 @@ class Outlet:
     that waits for the thread. It would also put `\\u2501` where the encoding lacks a character.
     """
 
-    def __init__(self, fileno: int, encoding: str) -> None:
-        """Take the terminal and its encoding."""
-        self._fileno, self._encoding = fileno, encoding
+    def __init__(self, fileno: int, encoding: str, sent: Callable[[int], str]) -> None:
+        """Take the terminal and its encoding, and whom to tell how many texts have been sent.
+
+        What `sent` returns is sent next: what came up while the terminal took no more.
+        """
+        self._fileno, self._encoding, self._sent = fileno, encoding, sent
         self._held: list[str] = []
         self._gone = False
 
@@ -27,12 +31,17 @@ class Outlet:
 
     def flush(self) -> None:
         """Send what was taken, in one piece where the terminal takes it so."""
-        data = "".join(self._held).encode(self._encoding, "replace")
+        text, number = "".join(self._held), len(self._held)
         self._held.clear()
-        while data and not self._gone:
-            data = data[self._send(data) :]
+        while text:
+            self._send(text.encode(self._encoding, "replace"))
+            text, number = self._sent(number), 0
 
-    def _send(self, data: bytes) -> int:
+    def _send(self, data: bytes) -> None:
+        while data and not self._gone:
+            data = data[self._some(data) :]
+
+    def _some(self, data: bytes) -> int:
         try:
             return os.write(self._fileno, data)
         except BlockingIOError:  # somebody else on this terminal made it non-blocking

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import NamedTuple
 
 TOKEN = re.compile(
@@ -41,7 +42,10 @@ def width(character: str) -> int:
 class Emulator:
     """Takes what a program writes and keeps what is seen."""
 
-    def __init__(self, columns: int = 80, rows: int = 24) -> None:
+    def __init__(
+        self, columns: int = 80, rows: int = 24, width: Callable[[str], int] = width
+    ) -> None:
+        self._width = width
         self.modes: set[str] = set()
         self.unknown: list[str] = []
         self.pen = PLAIN
@@ -113,7 +117,7 @@ class Emulator:
             self.unknown.append(control)
 
     def _put(self, character: str) -> None:
-        cells = width(character)
+        cells = self._width(character)
         row = self.cells[self.y]
         if not cells:
             at = min(self.x, self.columns) - 1
@@ -198,6 +202,6 @@ def drawn(pen: Pen, numbers: str) -> Pen:
 
 def _visible(cell: Cell) -> Cell:
     text, pen = cell
-    if text == " " and not pen.back and not pen.marks & {"4", "7", "9", "21", "53"}:
-        return (" ", Pen(link=pen.link))
+    if text == " " and not pen.marks & {"4", "5", "6", "7", "9", "21", "51", "52", "53"}:
+        return (" ", Pen(back=pen.back, link=pen.link))
     return cell
