@@ -28,8 +28,12 @@ def file_name(text: str, otherwise: str) -> str:
     return name.strip(" .-") or otherwise
 
 
-def split_suffix(name: str) -> tuple[str, str]:
-    """Split a foreign file name into stem and suffix; what is no plain suffix stays in the stem."""
+def split_name(name: str) -> tuple[str, str]:
+    """Split a foreign file name, folders left out, into stem and suffix.
+
+    What is no plain suffix stays in the stem.
+    """
+    name = name.replace("\\", "/").rpartition("/")[2]
     stem, dot, suffix = name.rpartition(".")
     return (stem, f".{suffix}") if dot and _SUFFIX.fullmatch(suffix) else (name, "")
 

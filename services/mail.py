@@ -11,7 +11,7 @@ from sqlmodel import Session, func, select
 from models.mail import MailRow, RawMailRow
 from services.causes import CauseLine, advice, open_causes
 from services.errors import NotFound
-from services.files import file_name, save_new, split_suffix
+from services.files import file_name, save_new, split_name
 from services.importing.headers import HeaderFacts, header_part
 from services.importing.parse import attached, preview
 from services.mail_filter import MailFilter, place_of, selection
@@ -111,7 +111,7 @@ class MailService:
         found = attached(self.raw(mail_id), number)
         if found is None:
             raise NotFound(f"Mail {mail_id} has no attachment {number}.")
-        name, suffix = split_suffix(found.name)
+        name, suffix = split_name(found.name)
         return save_new(folder, file_name(name, f"attachment {number}"), suffix, found.data)
 
 

@@ -10,8 +10,9 @@ from sqlmodel import text
 from models.mail import Outcome
 from services.bootstrap import Services
 from services.errors import InvalidInput, NotFound, ServiceError
-from services.files import file_name, save_new
+from services.files import file_name, save_new, split_name
 from services.mail_filter import MailFilter
+from tests.corpus import TORTURE
 from tests.mails import RAW, add
 from tests.stores import START
 
@@ -187,3 +188,37 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.Mon
 )
 def test_file_names_are_plain(name: str, expected: str) -> None:
     assert file_name(name, "mail") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rates.pdf", ("rates", ".pdf")),
+        ("/etc/cron.d/evil.sh", ("evil", ".sh")),
+        ("C:\\Users\\x\\a.b.docx", ("a.b", ".docx")),
+        ("no suffix", ("no suffix", "")),
+        ("odd. suffix", ("odd. suffix", "")),
+        ("x./..", ("..", "")),
+        (".hidden", ("", ".hidden")),
+        ("", ("", "")),
+    ],
+)
+def test_names_of_attachments_split_into_stem_and_suffix(
+    name: str, expected: tuple[str, str]
+) -> None:
+    assert split_name(name) == expected
+
+
+def test_attachments_are_saved_by_number(services: Services, tmp_path: Path) -> None:
+    for place, (name, raw) in enumerate(TORTURE.items()):
+        (mail_id,) = add(services, 1, raw)
+        files = services.mail.get(mail_id).attachments
+        (folder := tmp_path / str(place)).mkdir()
+        for number, one in enumerate(files[:5], 1):
+            path = services.mail.save_attachment(mail_id, number, folder)
+            assert path.parent == folder
+            assert path.stat().st_size == one.size, name
+        with pytest.raises(NotFound):
+            services.mail.save_attachment(mail_id, len(files) + 1, folder)
+        with pytest.raises(NotFound):
+            services.mail.save_attachment(mail_id, 0, folder)

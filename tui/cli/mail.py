@@ -1,74 +1,54 @@
 """`tourmail mail`: what came in, what became of it, and why."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.mail import Outcome
 from services.errors import InvalidInput
-from services.text import plain_lines
-from tui.cli.common import Filter, Json, group, opened
-from tui.cli.listing import Limit, Rows
+from services.text import plain_lines, size_words
+from tui.cli.common import Json, group, opened
+from tui.cli.files import read_bytes
 from tui.cli.mail_actions import add_actions
+from tui.cli.mail_list import add_lists, line_values
 from tui.cli.options import told_by_option
-from tui.cli.output import (
-    say,
-    write,
-    write_bytes,
-    write_fields,
-    write_json,
-    write_json_rows,
-    write_table,
-)
+from tui.cli.output import say, write, write_bytes, write_fields, write_json
 from tui.cli.shown import moment
 
 if TYPE_CHECKING:
-    from services.mail_views import MailLine, MailView
+    from services.importing.simulate import Simulated
+    from services.mail_views import MailView
 
 Id = Annotated[int, typer.Argument(metavar="ID", help="The message's number.")]
-# Kinds of mail that a list can hold; the ledger knows more, for what is not kept.
-LISTED = (Outcome.IMPORTED, Outcome.SKIPPED, Outcome.ERROR)
-OutcomeOption = Annotated[
-    str | None,
-    typer.Option("--outcome", metavar="|".join(LISTED), help="Only what this became of."),
-]
-Account = Annotated[str, typer.Option("--account", metavar="NAME", help="Only from this account.")]
+Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="The messages' numbers.")]
 Folder = Annotated[
     str, typer.Option("--folder", metavar="DIR", help="Where to; by default the current folder.")
+]
+Attachment = Annotated[
+    int | None,
+    typer.Option("--attachment", metavar="N", min=1, help="The Nth attachment instead."),
+]
+Attachments = Annotated[
+    bool, typer.Option("--attachments", help="All attachments instead of the messages.")
+]
+File = Annotated[str, typer.Argument(metavar="FILE.eml", help="A message; - for standard input.")]
+Account = Annotated[
+    str, typer.Option("--account", metavar="NAME", help="The account that would get it.")
 ]
 
 
 def app(_name: str) -> typer.Typer:
     """Return the noun's commands."""
     noun = group("Mail that came in, and what became of it.")
-    noun.command("list")(list_)
-    noun.command("show")(show)
-    noun.command("raw")(raw)
-    noun.command("save")(save)
+    add_lists(noun)
+    for command in (show, raw, save):
+        noun.command()(command)
     add_actions(noun)
+    noun.command()(simulate)
     return noun
-
-
-def list_(
-    text: Filter = "",
-    outcome: OutcomeOption = None,
-    account: Account = "",
-    limit: Limit = None,
-    json: Json = False,
-) -> None:
-    """List mail, newest first; --filter looks into subjects and people."""
-    from services.mail_filter import MailFilter
-
-    wanted = MailFilter(_outcome(outcome), account, text)
-    with opened() as services:
-        mail = services.mail
-        rows = Rows(lambda after: mail.list(wanted, after), limit, json=json)
-        if json:
-            write_json_rows(_line(line) for line in rows)
-        else:
-            write_table(*_table(rows), "There is no such mail.")
 
 
 def show(which: Id, json: Json = False) -> None:
@@ -78,7 +58,7 @@ def show(which: Id, json: Json = False) -> None:
     if json:
         write_json(_whole(view))
         return
-    write_fields((label, value) for label, value in _facts(view).items() if value)
+    write_fields((label, value) for label, value in _facts(view) if value)
     write(["", *plain_lines(view.text).split("\n")])
 
 
@@ -91,43 +71,42 @@ def raw(which: Id) -> None:
         say("Of this message only the headers are kept.")
 
 
-def save(which: Id, folder: Folder = ".") -> None:
-    """Save a message as an .eml file; nothing is ever overwritten."""
+def save(
+    which: Ids,
+    folder: Folder = ".",
+    attachment: Attachment = None,
+    attachments: Attachments = False,
+) -> None:
+    """Save messages as .eml files, or their attachments; nothing is ever overwritten."""
+    if attachment is not None and attachments:
+        raise InvalidInput({"--attachment": "It cannot go with --attachments."})
     with opened() as services, told_by_option({"folder": "--folder"}):
-        path = services.mail.save(which, Path(folder))
-    write([str(path)])
+        mail, to = services.mail, Path(folder)
+        for mail_id in which:
+            writes = [partial(mail.save, mail_id)]
+            if attachment is not None:
+                writes = [partial(mail.save_attachment, mail_id, attachment)]
+            elif attachments:
+                numbers = range(1, len(mail.get(mail_id).attachments) + 1)
+                writes = [partial(mail.save_attachment, mail_id, number) for number in numbers]
+            write(str(save(to)) for save in writes)
 
 
-def _outcome(word: str | None) -> Outcome | None:
-    if word is None:
-        return None
-    if word not in list(LISTED):
-        raise InvalidInput({"--outcome": f"Choose one of {', '.join(LISTED)}."})
-    return Outcome(word)
-
-
-def _line(line: "MailLine") -> dict[str, Any]:
-    return {
-        "id": line.id,
-        "account": line.account,
-        "received": line.received,
-        "from": line.sender,
-        "subject": line.subject,
-        "outcome": line.outcome,
-        "reason": line.reason,
-        "booking": line.booking or None,
-        "queue": line.queue or None,
-        "message_id": line.message_id,
-        "contact": line.contact or None,
-        "attachments": line.attachments,
-        "automatic": line.automatic,
-        "unverified": line.unverified,
-    }
+def simulate(file: File, account: Account, json: Json = False) -> None:
+    """Say what would become of a message in an account's mailbox; nothing is changed."""
+    data = read_bytes(file, "FILE.eml")
+    with opened() as services, told_by_option({"file": "FILE.eml"}):
+        told = services.simulator.simulate(data, account)
+    if json:
+        write_json(asdict(told))
+    else:
+        write_fields((label, value) for label, value in _told(told) if value)
 
 
 def _whole(view: "MailView") -> dict[str, Any]:
-    return _line(view.line) | {
+    return line_values(view.line) | {
         "why": view.why,
+        "advice": view.advice or None,
         "recipients": view.recipients,
         "date": view.date,
         "size": view.size,
@@ -136,40 +115,40 @@ def _whole(view: "MailView") -> dict[str, Any]:
         "headers": [list(header) for header in view.headers],
         "text": view.text,
         "attachments": [asdict(attachment) for attachment in view.attachments],
+        "actions": [asdict(action) for action in view.actions],
     }
 
 
-def _table(rows: "Rows[MailLine]") -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    titles = ("Id", "Received", "Outcome", "From", "Subject", "Booking", "Account", "Queue")
-    return titles, [
-        (
-            str(line.id),
-            moment(line.received),
-            line.outcome,
-            line.sender,
-            line.subject,
-            line.booking,
-            line.account,
-            line.queue,
-        )
-        for line in rows
-    ]
-
-
-def _facts(view: "MailView") -> dict[str, str]:
+def _facts(view: "MailView") -> Iterator[tuple[str, str]]:
     line, answers = view.line, view.answers
-    return {
-        "Outcome": f"{line.outcome} ({line.reason})",
-        "Why": view.why,
-        "Received": moment(line.received),
-        "From": line.sender,
-        "To": view.recipients,
-        "Subject": line.subject,
-        "Contact": line.contact,
-        "Booking": line.booking,
-        "Account": line.account,
-        "Queue": line.queue,
-        "Answers": f"{answers.subject} {answers.message_id}" if answers else "",
-        "Attachments": ", ".join(attachment.name for attachment in view.attachments),
-        "Kept": "" if view.complete else "headers only",
-    }
+    dismissed = ", dismissed" if line.dismissed else ""
+    yield "Outcome", f"{line.outcome} ({line.reason}){dismissed}"
+    yield "Why", view.why
+    yield "To do", view.advice
+    yield "Received", moment(line.received)
+    yield "From", line.sender
+    yield "To", view.recipients
+    yield "Subject", line.subject
+    yield "Contact", line.contact
+    yield "Booking", line.booking
+    yield "Account", line.account
+    yield "Queue", line.queue
+    yield "Answers", f"{answers.subject} {answers.message_id}" if answers else ""
+    for number, one in enumerate(view.attachments, 1):
+        yield f"Attached {number}", f"{one.name or one.media_type} ({size_words(one.size)})"
+    for done in view.actions:
+        yield "Done", f"{moment(done.at)} by {done.who}: {done.action} {done.detail}"
+    yield "Kept", "" if view.complete else "headers only"
+
+
+def _told(told: "Simulated") -> Iterator[tuple[str, str]]:
+    automatic = ", automatic" if told.automatic else ""
+    yield "Outcome", f"{told.outcome} ({told.reason}){automatic}"
+    yield "Why", told.why
+    yield "To do", told.advice
+    yield "From", told.sender
+    yield "Subject", told.subject
+    yield "Contact", told.contact
+    yield "Booking", told.booking
+    yield "Answers", f"{told.answers.subject} {told.answers.message_id}" if told.answers else ""
+    yield "Attached", str(told.attachments or "")
