@@ -65,9 +65,8 @@ class DropFolder:
     def put(self, submission: Submission) -> None:
         """Hand a message over; once this returns, it survives a power cut. Raises ServiceError."""
         try:
-            with _opened(self.path, os.O_PATH | os.O_DIRECTORY) as folder:
-                _refuse_unsafe(self.path, folder)
-                _write_whole(folder, encode(submission))
+            _refuse_unsafe(self.path)
+            _write_whole(self.path, encode(submission))
         except OSError as error:
             raise ServiceError(
                 f"The message cannot be put into {self.path}: {error.strerror}.",
@@ -167,48 +166,42 @@ def _is_plain(path: Path) -> bool:
     return False
 
 
-def _refuse_unsafe(path: Path, folder: int) -> None:
-    mode = os.fstat(folder).st_mode
+def _refuse_unsafe(folder: Path) -> None:
+    mode = folder.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise ServiceError(
-            f"In {path} everybody could remove everybody's mail.",
+            f"In {folder} everybody could remove everybody's mail.",
             "Its administrator sets its mode to 3733; nothing was accepted.",
         )
 
 
-def _write_whole(folder: int, content: bytes) -> None:
+def _write_whole(folder: Path, content: bytes) -> None:
     name = secrets.token_hex(16)
-    unfinished = f"{name}.tmp"
+    unfinished = folder / f"{name}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(unfinished, flags, 0o600, dir_fd=folder)
+    handle = os.open(unfinished, flags, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), _MODE)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            os.rename(unfinished, f"{name}.msg", src_dir_fd=folder, dst_dir_fd=folder)
+            unfinished.rename(folder / f"{name}.msg")
             _sync_folder(folder, file.fileno())
     except BaseException:
-        with suppress(OSError):
-            os.unlink(unfinished, dir_fd=folder)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
-def _sync_folder(folder: int, within: int) -> None:
+def _sync_folder(folder: Path, within: int) -> None:
     """Make a new name survive: a folder that one may not read is synchronised with its disk."""
     try:
-        with _opened(Path(f"/proc/self/fd/{folder}"), os.O_RDONLY | os.O_DIRECTORY) as readable:
-            os.fsync(readable)
-    except OSError:
+        readable = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
         if ctypes.CDLL(None, use_errno=True).syncfs(within):  # syncfs(2); Python has none
             os.sync()
-
-
-@contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    handle = os.open(path, flags | os.O_CLOEXEC)
+        return
     try:
-        yield handle
+        os.fsync(readable)
     finally:
-        os.close(handle)
+        os.close(readable)

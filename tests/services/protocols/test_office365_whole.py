@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from models.mail import Attachment, LedgerRow, MailRow, OutboxState, OutgoingMail
+from models.submission import Submission
 from services.bootstrap import Services, build
 from services.errors import ConnectionFailed, InvalidInput
 from services.protocols import office365_graph, office365_listing
@@ -371,3 +372,29 @@ def test_a_custom_cloud_takes_both_addresses(tmp_path: Path) -> None:
     services = services_in(tmp_path / "both", **both)
     assert save(services, custom).name == "DESK"
     services.close()
+
+
+def hand_in(desk: Desk, data: str, *to: str, **fields: Any) -> int:
+    made = Submission(data=data.encode(), recipients=to, **fields)
+    return desk.services.submissions.accept(made).id
+
+
+def test_what_a_program_hands_in_goes_out_without_an_envelope(desk: Desk) -> None:
+    save(desk.services, raw("SEND", system=True))
+    header = "From: Desk\nTo: ann@b.test\nBcc: hidden@c.test\nSubject: Offer\n"
+    which = hand_in(desk, f"{header}\nGrüße\n", "envelope@c.test", from_headers=True)
+    assert deliver(desk) == Tally(sent=1)
+    (sent,) = desk.inbox.delivered
+    assert set(sent.recipients) == {"ann@b.test", "hidden@c.test", "envelope@c.test"}
+    assert not any(word in sent.raw for word in (b"hidden", b"envelope@"))
+    assert desk.services.outbox.raw(which).endswith("\r\n\r\nGrüße\r\n".encode())
+    well_behaved(desk)
+
+
+def test_what_graph_cannot_do_is_refused_before_it_is_queued(desk: Desk) -> None:
+    save(desk.services, raw("SEND", system=True))
+    with pytest.raises(InvalidInput, match="is not to get the message"):
+        hand_in(desk, "To: ann@b.test\n\nHi", "bob@b.test")
+    with pytest.raises(InvalidInput, match="not as jim@"):
+        hand_in(desk, "To: ann@b.test\n\nHi", "ann@b.test", sender="jim@b.test")
+    assert desk.services.outbox.list().rows == []

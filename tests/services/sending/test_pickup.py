@@ -1,6 +1,7 @@
 """The drop folder emptied into the outbox: once each, and nothing lost, whatever lies in it."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from models.submission import Submission
 from services.actor import login_of
 from services.bootstrap import Services
 from services.errors import InvalidInput
-from services.sending.drop import DropFolder, encode
+from services.sending.drop import DropFolder, decode, encode
 from services.sending.views import OutboxMessage
+from tests.crash import killed_at_each_step
 from tests.stores import save, services_in, smtp_raw
 
 MAIL = b"To: a@x.test\nSubject: Offer\n\nHi\n"
@@ -25,7 +27,7 @@ def folder(tmp_path: Path) -> DropFolder:
 
 
 @pytest.fixture
-def services(tmp_path: Path, folder: DropFolder) -> Services:
+def services(both_stores: str, tmp_path: Path, folder: DropFolder) -> Services:
     made = services_in(tmp_path, drop_folder=folder.path)
     save(made, smtp_raw())
     return made
@@ -187,3 +189,55 @@ def test_a_thousand_files_are_taken_in_several_goes(
     for _ in range(3):
         drop(folder)
     assert [services.pickup.collect() for _ in range(3)] == [2, 1, 0]
+
+
+def collect_once(folder: Path) -> None:
+    """Empty the drop folder, as a worker does, in a process of its own."""
+    services_in(folder, drop_folder=folder / "drop").pickup.collect()
+
+
+def test_kill_9_at_every_step_makes_each_message_one(tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    services = services_in(template)
+    save(services, smtp_raw())
+    services.close()
+
+    def prepare(step: int) -> Path:
+        case = Path(shutil.copytree(template, template.with_name(f"case{step}")))
+        (case / "drop").mkdir()
+        for number in range(2):
+            drop(DropFolder(case / "drop"), b"To: a@x.test\nSubject: %d\n\nHi" % number)
+        return case
+
+    kept = []
+    for case in killed_at_each_step(prepare, collect_once):
+        services = services_in(case, drop_folder=case / "drop")
+        kept.append(len(rows(services)))
+        services.pickup.collect()
+        assert sorted(row.subject for row in rows(services)) == ["0", "1"]
+        assert list((case / "drop").iterdir()) == []
+        services.close()
+    assert set(kept) == {0, 1, 2}
+
+
+def put_one(folder: Path) -> None:
+    """Hand a message over, in a process of its own."""
+    drop(DropFolder(folder))
+
+
+def test_kill_9_while_a_message_is_handed_over_leaves_all_of_it_or_nothing(tmp_path: Path) -> None:
+    def prepare(step: int) -> Path:
+        case = tmp_path / f"case{step}"
+        case.mkdir()
+        return case
+
+    found = []
+    for case in killed_at_each_step(prepare, put_one):
+        names = DropFolder(case).names(0)
+        found.append(len(names))
+        for name in names:
+            with DropFolder(case).hold(name) as file:
+                assert file is not None
+                assert decode(file.read(1_000_000)).data == MAIL
+    assert len(found) > 1
+    assert found[-1] == 1
