@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from email.utils import getaddresses
 
 from services.importing.headers import decoded, eight_bit
 from services.sending.addresses import Mailbox
+from services.sending.mailbox_list import read_mailboxes
 
-_MOST = 100_000
-"""Characters of an address field that are read: email.utils takes quadratic time."""
 _MBOX_LINES = re.compile(rb"(?:>?From [^\n]*\n)+")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*(?:\n|\Z)(?:[ \t][^\n]*(?:\n|\Z))*")
 _LINE_END = re.compile(rb"\r?\n")
@@ -46,12 +44,8 @@ class Field:
 
     @property
     def mailboxes(self) -> list[Mailbox]:
-        """The mailboxes of an address field; what cannot be read has an address without @."""
-        pairs = getaddresses([self.value]) if len(self.value) <= _MOST else []
-        found = [Mailbox(decoded(name), address) for name, address in pairs if name or address]
-        if not found and self.value and not self.value.endswith(";"):  # a group may be empty
-            return [Mailbox("", self.value)]
-        return found
+        """The mailboxes of an address field; one that cannot be read is no valid address."""
+        return list(read_mailboxes(self.value))
 
 
 @dataclass(frozen=True)
