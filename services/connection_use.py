@@ -7,8 +7,9 @@ from itertools import groupby
 from sqlmodel import col, select
 
 from models.account import EmailAccountRow
-from services.connections import Connections, SlotView
+from services.connections import Connections
 from services.protocols import PROTOCOLS
+from services.slots import SlotView
 from services.store.engine import Store
 
 

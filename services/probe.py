@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 from models.account import AccountDraft
 from services.accounts import AccountService
@@ -43,5 +44,6 @@ class ProbeService:
             say=surroundings.say,
             wait=WAIT_SECONDS,
             unsaved_limit=draft.limit.limit_to,
-        ):
-            yield from protocol.ladder(settings, scope, surroundings)
+        ) as held:
+            around = replace(surroundings, cancel=held.cancel)
+            yield from protocol.ladder(settings, scope, around)

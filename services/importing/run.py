@@ -120,8 +120,9 @@ class ImportService:
             cancel=surroundings.cancel,
             say=surroundings.say,
             wait=wait,
-        ) as more_slots:
-            importer = protocol.importer(settings, replace(surroundings, more_slots=more_slots))
+        ) as held:
+            around = replace(surroundings, cancel=held.cancel, more_slots=held.more_slots)
+            importer = protocol.importer(settings, around)
             try:
                 yield importer
             finally:

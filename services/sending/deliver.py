@@ -142,7 +142,8 @@ class Deliverer:
             cancel=work.around.cancel,
             say=work.around.say,
             wait=0 if work.only is None else _PATIENCE_FOR_ONE,
-        ):
+        ) as held:
+            work = replace(work, around=replace(work.around, cancel=held.cancel))
             while not work.stop() and self._anything_due(work):
                 self._over_one_connection(work, account, settings)
                 if work.only is not None:

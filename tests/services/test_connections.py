@@ -1,17 +1,28 @@
 """Connection slots: never more than the limit, by whoever, and none is lost with its holder."""
 
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlmodel import delete
 
+from models.work import ConnectionSlotRow
+from services import connections
 from services.bootstrap import Services
 from services.cancel import Cancel
-from services.connections import Connections, MailboxBusy
-from services.errors import Cancelled
+from services.connections import Connections, MailboxBusy, SlotLost
+from services.errors import Cancelled, ServiceError
 from services.protocols.imap import ImapSettings
 from services.protocols.smtp import SmtpSettings
+from services.slots import Slot, Slots
+from tests.servers.process import wait_until
 from tests.stores import Clock, imap_raw, save
 
+ROOT = Path(__file__).parents[2]
 BOX = "mail.example.com|res@example.com"
 
 
@@ -70,7 +81,7 @@ def test_waiting_ends_when_a_slot_is_free(services: Services) -> None:
     held.__enter__()
     threading.Timer(0.3, held.__exit__, (None, None, None)).start()
     with services.connections.hold(BOX, "test", "B", ceiling=1, wait=5, say=told.append):
-        assert told == ["Waiting for a connection: import of A."]
+        assert told == ["Waiting for a connection: import of A on elsewhere."]
 
 
 def test_waiting_can_be_cancelled(services: Services) -> None:
@@ -109,10 +120,10 @@ def test_contenders_never_pass_the_limit(services: Services) -> None:
 def test_further_slots_are_taken_as_far_as_the_limit_goes_and_given_back(
     services: Services,
 ) -> None:
-    with services.connections.hold(BOX, "import", "A", ceiling=4) as more:
-        with more(2) as held:
+    with services.connections.hold(BOX, "import", "A", ceiling=4) as taken:
+        with taken.more_slots(2) as held:
             assert (held, len(services.connections.gauge())) == (2, 3)
-        with more(9) as held:
+        with taken.more_slots(9) as held:
             assert (held, len(services.connections.gauge())) == (3, 4)
         assert len(services.connections.gauge()) == 1
 
@@ -120,30 +131,150 @@ def test_further_slots_are_taken_as_far_as_the_limit_goes_and_given_back(
 def test_no_further_slot_is_taken_while_somebody_else_waits(
     services: Services, clock: Clock
 ) -> None:
-    with services.connections.hold(BOX, "import", "A", ceiling=2) as more:
+    with services.connections.hold(BOX, "import", "A", ceiling=2) as taken:
         with (
-            more(1) as held,
+            taken.more_slots(1) as held,
             pytest.raises(MailboxBusy),
             other_process(services).hold(BOX, "send", "B", ceiling=2),
         ):
             pass
         assert held == 1
         assert [view.purpose for view in services.connections.gauge()] == ["import"]
-        with more(1) as held:
+        with taken.more_slots(1) as held:
             assert held == 0
         with other_process(services).hold(BOX, "send", "B", ceiling=2):
             pass
-        with more(1) as held:
+        with taken.more_slots(1) as held:
             assert held == 1
         with (
-            more(1),
+            taken.more_slots(1),
             pytest.raises(MailboxBusy),
             services.connections.hold(BOX, "s", "B", ceiling=2),
         ):
             pass
         clock.forward(seconds=30)
-        with more(1) as held:
+        with taken.more_slots(1) as held:
             assert held == 1
+
+
+# ------------------------------------------------------------------ slots that are lost
+
+
+@pytest.fixture
+def renewing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "RENEW_SECONDS", 0.02)
+
+
+def hold_until_cancelled(services: Services, ceiling: int, meanwhile: Callable[[], object]) -> None:
+    with services.connections.hold(BOX, "import", "A", ceiling=ceiling) as held:
+        meanwhile()
+        for _ in range(500):
+            held.cancel.sleep(0.01)
+
+
+def test_a_holder_that_stood_still_notices_that_its_slot_is_anothers(
+    services: Services, clock: Clock, renewing: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = other_process(services).hold(BOX, "send", "B", ceiling=1)
+    awake, prolong = threading.Event(), Slots.prolong
+
+    def asleep(self: Slots, slot: Slot) -> bool:
+        return not awake.is_set() or prolong(self, slot)
+
+    def sleep() -> None:
+        clock.forward(seconds=91)
+        other.__enter__()
+        awake.set()
+
+    monkeypatch.setattr(Slots, "prolong", asleep)
+    with pytest.raises(SlotLost, match="stood still"):
+        hold_until_cancelled(services, 1, sleep)
+    assert [view.account_name for view in services.connections.gauge()] == ["B"]
+    other.__exit__(None, None, None)
+
+
+def test_a_slot_that_was_lost_is_taken_anew_where_one_is_free(
+    services: Services, renewing: None
+) -> None:
+    with services.connections.hold(BOX, "import", "A", ceiling=2) as held:
+        with services.store.write() as session:
+            session.execute(delete(ConnectionSlotRow))
+        wait_until(lambda: len(services.connections.gauge()) == 1, "not taken anew")
+        assert not held.cancel.requested
+    assert services.connections.gauge() == []
+
+
+def test_a_store_that_stays_away_takes_the_slot_with_it(
+    services: Services, renewing: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may see the store, and take a slot whose lease nobody renews."""
+
+    def away(_self: Slots, _slot: Slot) -> bool:
+        raise ServiceError("The database does not answer.")
+
+    monkeypatch.setattr(Slots, "prolong", away)
+    monkeypatch.setattr(connections, "LEASE", timedelta(seconds=0.2))
+    with pytest.raises(SlotLost):
+        hold_until_cancelled(services, 1, lambda: None)
+
+
+def test_a_cancel_from_outside_stays_one(services: Services) -> None:
+    cancel = Cancel()
+    with (
+        pytest.raises(Cancelled),
+        services.connections.hold(BOX, "import", "A", cancel=cancel) as held,
+    ):
+        cancel.cancel()
+        held.cancel.check()
+
+
+CONTENDER = """
+import os, sys, threading, time
+from datetime import timedelta
+from pathlib import Path
+from services import connections, slots
+from tests.stores import services_in
+
+slots.LEASE, connections.RENEW_SECONDS = timedelta(seconds=2), 0.5
+connections._POLL_SECONDS = (0.01, 0.05)
+services, marks = services_in(Path(sys.argv[1])), Path(sys.argv[2])
+end = time.monotonic() + float(sys.argv[3])
+
+def contend(number):
+    while time.monotonic() < end:
+        with services.connections.hold("box", "import", "A", ceiling=3, wait=30):
+            mark = marks / f"{os.getpid()}-{number}"
+            mark.touch()
+            print(len(list(marks.iterdir())), flush=True)
+            time.sleep(0.02)
+            mark.unlink()
+
+for number in range(3):
+    threading.Thread(target=contend, args=(number,)).start()
+"""
+
+
+def test_processes_never_pass_the_limit_even_where_one_is_killed(
+    services: Services, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+
+    def start(seconds: int) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", CONTENDER, str(tmp_path), str(marks), str(seconds)]
+        return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
+
+    killed, *others = start(60), start(3), start(3)
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    killed.kill()
+    killed.communicate()
+    for mark in marks.glob(f"{killed.pid}-*"):
+        mark.unlink()
+    counts = [int(line) for one in others for line in one.communicate(timeout=60)[0].split()]
+    assert [one.returncode for one in others] == [0, 0]
+    assert 1 < max(counts) <= 3
+    assert len(counts) > 20
 
 
 def test_a_host_is_one_mailbox_in_both_of_its_spellings() -> None:
