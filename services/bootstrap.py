@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from services.mail import MailService
     from services.management.service import Management
     from services.queue_messages import QueueMessages
+    from services.retention import Retention
     from services.schedules import ScheduleService
     from services.sending.outbox import Outbox
     from services.sending.pickup import Pickup
@@ -235,6 +236,13 @@ class Services:
         from services.importing.simulate import Simulator
 
         return Simulator(self.store, self.accounts, self.config, self.now)
+
+    @cached_property
+    def retention(self) -> "Retention":
+        """Clearing out by age."""
+        from services.retention import Retention
+
+        return Retention(self.store, self.now)
 
     def close(self) -> None:
         """Give the store's connections back."""

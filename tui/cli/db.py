@@ -1,19 +1,42 @@
 """`tourmail db`: the store itself."""
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
+from services.text import count
 from tui.cli.common import Json, group, opened
+from tui.cli.options import told_by_option
 from tui.cli.output import write, write_json
 from tui.cli.progress import shown
+
+Mail = Annotated[
+    int | None,
+    typer.Option(
+        "--mail", metavar="DAYS", help="Imported mail, and dismissed errors, received before that."
+    ),
+]
+Ledger = Annotated[
+    int | None,
+    typer.Option(
+        "--ledger",
+        metavar="DAYS",
+        help="What explains older skipped mail; that it was seen is never forgotten.",
+    ),
+]
+Runs = Annotated[
+    int | None, typer.Option("--runs", metavar="DAYS", help="Import runs that began before that.")
+]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Count only, and change nothing.")]
 
 
 def app(_name: str) -> typer.Typer:
     """Return the noun's commands."""
-    noun = group("The store: upgrade it, check it.")
+    noun = group("The store: upgrade it, check it, clear it out.")
     noun.command("upgrade")(upgrade_)
     noun.command("check")(check)
+    noun.command("prune")(prune)
     return noun
 
 
@@ -42,3 +65,28 @@ def check(json: Json = False) -> None:
     else:
         write(f"{'ok' if f.ok else 'FAILED':<8}{f.check:<12}{f.detail}" for f in found)
     raise typer.Exit(0 if ok else 1)
+
+
+def prune(
+    mail: Mail = None,
+    ledger: Ledger = None,
+    runs: Runs = None,
+    dry_run: Dry = False,
+    json: Json = False,
+) -> None:
+    """Clear out what is older than so many days; never open errors, nor mail that waits."""
+    from services.retention import Ages
+
+    words = {"mail": "--mail", "details": "--ledger", "runs": "--runs"}
+    ages = Ages(mail, ledger, runs)
+    with opened() as services, told_by_option(words), shown("Clearing out") as tell:
+        found = services.retention.count(ages) if dry_run else services.retention.prune(ages, tell)
+    if json:
+        result = {"mail": found.mail, "ledger": found.details, "runs": found.runs}
+        write_json({"dry_run": dry_run, **result})
+        return
+    parts = (
+        count(found.mail, "message"), count(found.details, "skipped message"),
+        count(found.runs, "run"),
+    )  # fmt: skip
+    write([f"{', '.join(parts)} {'would be' if dry_run else 'were'} cleared out."])

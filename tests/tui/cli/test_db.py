@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.mails import add
+from tests.stores import services_in
 from tests.tui.cli.conftest import CommandLine
 
 
@@ -137,3 +139,32 @@ def test_mail_that_cannot_be_searched_is_found_and_indexed(
     assert (
         tourmail.done("mail", "list", "--filter", "rooms", "--json").json[0]["subject"] == "Rooms"
     )
+
+
+def test_old_mail_is_cleared_out_on_request(tourmail: CommandLine, store: Path) -> None:
+    services = services_in(tourmail.folder)
+    add(services, 3)
+    add(services, 2, outcome="skipped")
+    services.close()
+    dry = tourmail.done("db", "prune", "--mail", "1", "--ledger", "1", "--dry-run", "--json").json
+    assert dry == {"dry_run": True, "mail": 3, "ledger": 2, "runs": 0}
+    ended = tourmail.done("db", "prune", "--mail", "1", "--dry-run")
+    assert ended.out == "3 messages, 0 skipped messages, 0 runs would be cleared out.\n"
+    assert tourmail.done("db", "prune", "--mail", "1", "--json").json["mail"] == 3
+    assert len(tourmail.done("mail", "list", "--json").json) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "--mail: Say what to clear out"),
+        (("--ledger", "0"), "--ledger: Keep 1 to"),
+        (("--runs", "x"), "--runs"),
+    ],
+)
+def test_pruning_needs_an_age(
+    tourmail: CommandLine, store: Path, options: tuple[str, ...], said: str
+) -> None:
+    ended = tourmail("db", "prune", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
