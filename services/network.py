@@ -159,11 +159,23 @@ def tls_failed(host: str, error: OSError) -> ConnectionFailed:
             "The port may not speak TLS: check Port Number and the security setting.",
             "settings.port",
         )
+    reason = getattr(error, "reason", None) or error.strerror
+    words = _TLS_REASONS.get(str(reason), str(reason or type(error).__name__).replace("_", " "))
     return ConnectionFailed(
-        f"TLS with {host} failed: {error.strerror or error.__class__.__name__}.",
+        f"TLS with {host} failed: {words}.",
         "The port may not speak TLS: check Port Number and the security setting.",
         "settings.port",
     )
+
+
+_TLS_REASONS = {
+    "UNEXPECTED_EOF_WHILE_READING": "it closed the connection",
+    "WRONG_VERSION_NUMBER": "it answers with what is no TLS",
+    "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "what arrives was changed on the way",
+    "UNSUPPORTED_PROTOCOL": "it knows only versions of TLS that are too old to be safe",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it knows only versions of TLS that are too old to be safe",
+}
+"""What OpenSSL's reasons mean for an admin; others are told as they are."""
 
 
 def describe_certificate(sock: ssl.SSLSocket, now: datetime | None = None) -> str:

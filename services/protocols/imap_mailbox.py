@@ -26,8 +26,11 @@ _HEADERS = 200
 _SHORT_BLOCK = 64 * 1024
 """Octets of a header block that a batch asks for; the few longer ones come one by one."""
 _LONG_BLOCK = 8 * 1024 * 1024
-_REVIVALS = 24
+_REVIVALS = 26
 """How often a run connects again after a message broke the connection: enough to isolate two."""
+
+_LAST_TRIES = 3
+"""How often a message alone must break the connection to be taken for the cause."""
 
 _ALL_BROKEN = 3
 """How many messages must be refused, with none given, for the server to be to blame."""
@@ -192,13 +195,19 @@ class ImapImporter(Closing):
     def _alone(self, uid: int, what: str, key: bytes) -> Iterator[tuple[int, Answer | None, str]]:
         """Ask for one message again, which may have failed for a passing reason."""
         fault = "the server does not give it"
-        try:
-            answer = self._fetch([uid], what).get(uid)
+        for _ in range(_LAST_TRIES):
+            try:
+                answer = self._fetch([uid], what).get(uid)
+            except Broken as trouble:  # it may be the line, which would be no error of the message
+                fault = trouble.words
+                continue
+            except Refused as refusal:
+                fault = refusal.words
+                break
             if _has(answer, key):
                 yield uid, answer, ""
                 return
-        except Trouble as trouble:
-            fault = trouble.words
+            break
         if self._still_there([uid]):
             yield uid, None, fault
 

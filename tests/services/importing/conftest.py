@@ -30,7 +30,7 @@ class Desk:
     def __init__(self, services: Services, mailbox: Mailbox, around: Surroundings) -> None:
         self.services, self.mailbox, self.around = services, mailbox, around
 
-    def account(self, name: str = "DESK", **importing: Any) -> None:
+    def account(self, name: str = "DESK", port: int | None = None, **importing: Any) -> None:
         """Save the account; contact type RS is ticked on both sides unless told otherwise."""
         wanted = {"enabled": True, "start": "all", "agent_types": ["RS"], "supplier_types": ["RS"]}
         raw = {
@@ -38,7 +38,7 @@ class Desk:
             "identity": {"name": name},
             "settings": {
                 "server": self.mailbox.host,
-                "port": self.mailbox.tls_port,
+                "port": port or self.mailbox.tls_port,
                 "user": self.mailbox.user,
                 "password": self.mailbox.password,
             },

@@ -1,17 +1,14 @@
 """kill -9 at every commit of an import: the next run makes of it what an undisturbed one makes."""
 
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
 
-from models.queue import QueueMessageRow
-from services.bootstrap import Services, utc_now
+from services.bootstrap import utc_now
 from services.config import Config
 from services.importing import walk
 from services.importing.claim import LEASE
@@ -20,24 +17,9 @@ from services.protocols.base import Surroundings
 from tests.crash import killed_at_each_step, run_killed
 from tests.servers.mailbox import Mailbox
 from tests.servers.tls import Authority
-from tests.services.importing.conftest import GUIDE, OURS, Desk, bounce, letter
-from tests.stores import add_codes, services_in
-
-REPLY = f"In-Reply-To: {OURS}"
-TWICE = letter(REPLY, message_id="<twice@supplier.test>")
-LETTERS = (
-    letter(REPLY),
-    letter(sender="stranger@else.test"),
-    TWICE,
-    letter(REPLY, sender="stranger@else.test"),
-    b"\r\nNo header at all.\r\n",
-    TWICE,
-    bounce(),
-)
-
-
-def small_batches() -> None:
-    imap_listing.PAGE_ITEMS, walk.BATCH_MESSAGES = 4, 2
+from tests.services.importing.conftest import Desk, letter
+from tests.services.importing.undisturbed import LETTERS, REPLY, outcome, prepare, small_batches
+from tests.stores import services_in
 
 
 @pytest.fixture(autouse=True)
@@ -53,31 +35,11 @@ def import_now(folder: Path, bundle: Path) -> None:
     services_in(folder).importing.run("DESK", trigger="schedule", surroundings=around)
 
 
-def outcome(services: Services) -> dict[str, Any]:
-    """Return what an import came to, without what differs from run to run by right."""
-    desk = Desk(services, None, None)  # type: ignore[arg-type]
-    mails = {line.id: (line.message_id, line.subject, line.outcome) for line in desk.mails()}
-    with services.store.read() as session:
-        queued = session.exec(select(QueueMessageRow.mail_id, QueueMessageRow.text)).all()
-    return {
-        "ledger": Counter((row.scope, row.item, row.outcome, row.reason) for row in desk.ledger()),
-        "mails": Counter(mails.values()),
-        "recipients": desk.recipients(),
-        "queue": Counter((mails[mail], words) for mail, words in queued if mail),
-    }
-
-
 @pytest.fixture
 def template(tmp_path: Path, mailbox: Mailbox, around: Surroundings) -> Path:
     """A store whose account has not imported its mailbox yet."""
     services = services_in(tmp_path / "template")
-    add_codes(services)
-    desk = Desk(services, mailbox, around)
-    desk.account(error_queue="Errors")
-    desk.contact(GUIDE)
-    desk.sent()
-    for raw in LETTERS:
-        mailbox.append(raw)
+    prepare(services, mailbox, around)
     services.close()
     return tmp_path / "template"
 
@@ -116,10 +78,10 @@ def test_kill_9_at_every_commit_ends_as_if_nothing_had_been(
     kind: str, request: pytest.FixtureRequest, mailbox: Mailbox, authority: Authority
 ) -> None:
     around: Surroundings = request.getfixturevalue("around")
-    prepare = case_of(request.getfixturevalue(kind))
+    copied = case_of(request.getfixturevalue(kind))
     ends = [
         resumed(folder, mailbox, around)
-        for folder in killed_at_each_step(prepare, import_now, authority.bundle)
+        for folder in killed_at_each_step(copied, import_now, authority.bundle)
     ]
     assert len(ends) > 14
     undisturbed = ends[-1]

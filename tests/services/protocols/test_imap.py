@@ -22,8 +22,8 @@ from services.protocols.imap_listing import Position
 from services.protocols.imap_mailbox import ImapImporter
 from tests.servers.dovecot import Dovecot
 from tests.servers.mailbox import Mailbox
+from tests.servers.meddler import Meddler, Spoil, untouched
 from tests.servers.tls import Authority
-from tests.services.protocols.meddler import Meddler, Spoil
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -60,10 +60,6 @@ def settings_of(mailbox: Mailbox, **changes: Any) -> ImapSettings:
 def importer(settings: ImapSettings, around: Surroundings) -> Any:
     with ImapImporter(settings, around) as opened:
         yield opened
-
-
-def untouched(chunk: bytes) -> bytes:
-    return chunk
 
 
 @contextmanager

@@ -3,20 +3,80 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-Spoil = Callable[[bytes], bytes | Iterable[bytes] | None]
+STALL_SECONDS = 3.0
+DRIP_SECONDS = 0.05
+DRIPS = 200
+
+Spoil = Callable[[bytes], bytes | Iterable[bytes | None] | None]
 """Takes one answer of the server; returns what to pass on, None to close both ends."""
 
 
-class Meddler:
-    """Listens on `port` and passes each connection on to the server, through `spoil`."""
+def untouched(chunk: bytes) -> bytes:
+    """Pass everything on."""
+    return chunk
 
-    def __init__(self, server: tuple[str, int], spoil: Spoil) -> None:
+
+class Fault:
+    """Spoils what passes once, `after` so many bytes, or each time; all else is whole.
+
+    `kind` is ``cut``, ``stall``, ``garble`` or ``drip``. `passed` counts the bytes.
+    """
+
+    def __init__(self, kind: str, after: int, *, again: bool = False) -> None:
+        self._spoil: Callable[[bytes], Iterable[bytes | None]] = getattr(self, f"_{kind}")
+        self._after, self._again = after, again
+        self.passed = 0
+
+    def __call__(self, chunk: bytes) -> bytes | Iterable[bytes | None]:
+        """Spoil the chunk that the moment falls into."""
+        left = self._after - self.passed
+        self.passed += len(chunk)
+        if not 0 <= left < len(chunk):
+            return chunk
+        if self._again:
+            self.passed = 0
+        return self._spoiled(chunk[:left], chunk[left:])
+
+    def _spoiled(self, before: bytes, rest: bytes) -> Iterator[bytes | None]:
+        yield before
+        yield from self._spoil(rest)
+
+    @staticmethod
+    def _cut(_rest: bytes) -> Iterable[bytes | None]:
+        return [None]
+
+    @staticmethod
+    def _stall(_rest: bytes) -> Iterator[bytes | None]:
+        time.sleep(STALL_SECONDS)
+        yield None
+
+    @staticmethod
+    def _garble(rest: bytes) -> Iterable[bytes]:
+        return [bytes(byte ^ 0x55 for byte in rest[:16]) + rest[16:]]
+
+    @staticmethod
+    def _drip(rest: bytes) -> Iterator[bytes | None]:
+        for byte in rest[:DRIPS]:
+            yield bytes([byte])
+            time.sleep(DRIP_SECONDS)
+        if len(rest) > DRIPS:
+            yield None  # nobody waits any more
+
+
+class Meddler:
+    """Listens on `port` and passes each connection on to the server, through `spoil`.
+
+    What the client sends goes through `spoil_sent`, and is kept in `sent`.
+    """
+
+    def __init__(self, server: tuple[str, int], spoil: Spoil = untouched) -> None:
         self._server, self.spoil = server, spoil
+        self.spoil_sent: Spoil = untouched
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.connections = 0
@@ -62,9 +122,9 @@ class Meddler:
                     args = (source, target, change)
                     threading.Thread(target=self._pass, args=args, daemon=True).start()
 
-    def _note(self, chunk: bytes) -> bytes:
+    def _note(self, chunk: bytes) -> bytes | Iterable[bytes | None] | None:
         self.sent += chunk
-        return chunk
+        return self.spoil_sent(chunk)
 
     @staticmethod
     def _pass(source: socket.socket, target: socket.socket, change: Spoil) -> None:
@@ -77,8 +137,9 @@ class Meddler:
                         chunk += more
                 source.setblocking(True)
                 passed = change(chunk)
-                if passed is None:
-                    break
-                for piece in [passed] if isinstance(passed, bytes) else passed:
+                for piece in [passed] if isinstance(passed, bytes) or passed is None else passed:
+                    if piece is None:
+                        source.shutdown(socket.SHUT_RDWR)
+                        break
                     target.sendall(piece)
             target.shutdown(socket.SHUT_RDWR)
