@@ -184,7 +184,7 @@ class Services:
         """How everything stands."""
         from services.dashboard import Dashboard
 
-        return Dashboard(self.store, self.connections, self.now)
+        return Dashboard(self.store, self.connections, self.now, lambda: self.pickup.waiting())
 
     @cached_property
     def sweep(self) -> "Sweep":

@@ -45,19 +45,28 @@ class Board:
     """What imports that began today have done."""
     agents: int = 0
     suppliers: int = 0
+    dropped: int = 0
+    """Messages of other programs that lie in the drop folder."""
 
     @property
     def stuck(self) -> int:
         """How many outgoing messages wait although nobody is at work."""
-        return 0 if self.workers else self.outbox.get(OutboxState.QUEUED, 0)
+        return 0 if self.workers else self.outbox.get(OutboxState.QUEUED, 0) + self.dropped
 
 
 class Dashboard:
     """Looks at everything in short reads."""
 
-    def __init__(self, store: Store, connections: Connections, now: Callable[[], datetime]) -> None:
-        """Take the store to look at, and who counts its connections."""
+    def __init__(
+        self,
+        store: Store,
+        connections: Connections,
+        now: Callable[[], datetime],
+        dropped: Callable[[], int],
+    ) -> None:
+        """Take the store to look at, and who counts its connections and the drop folder's mail."""
         self._store, self._connections, self._now = store, connections, now
+        self._dropped = dropped
 
     def look(self) -> Board:
         """Return how everything stands; a day begins at midnight of this host's zone."""
@@ -75,6 +84,7 @@ class Dashboard:
                 _today(session, midnight),
                 _parties(session, "agent"),
                 _parties(session, "supplier"),
+                self._dropped(),
             )
 
 

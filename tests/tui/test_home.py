@@ -4,8 +4,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from models.mail import MailRow, OutgoingMail
+from models.submission import Submission
 from models.work import ImportRunRow, WorkerRow
 from services.bootstrap import Services
+from services.sending.drop import DropFolder
 from tests.stores import imap_raw, office365_raw, save, smtp_raw
 from tests.tui.driver import console
 
@@ -83,6 +85,16 @@ async def test_mail_that_nobody_sends_leads_to_the_outbox(folder: Path, services
         await driver.press("1")
         assert driver.crumbs[-1] == "Outbox"
         assert driver.sees("State queued")
+
+
+async def test_mail_of_other_programs_waits_for_a_worker_too(
+    folder: Path, services: Services
+) -> None:
+    drop = services.config.drop_path
+    drop.mkdir()
+    DropFolder(drop).put(Submission(data=b"\nHi", recipients=("a@lodge.example",)))
+    async with console(folder) as driver:
+        assert driver.sees("1 message to send, and no worker is")
 
 
 async def test_a_secret_that_ends_leads_to_its_account(folder: Path, services: Services) -> None:
