@@ -103,7 +103,9 @@ class Submissions:
 
 
 def _was_refused(row: OutboxRow) -> bool:
-    return row.state == OutboxState.FAILED and row.attempts == 0
+    """Tell what was dropped and never tried: refused, perhaps cancelled since."""
+    done = row.state in (OutboxState.FAILED, OutboxState.CANCELLED)
+    return done and row.dedupe_key is not None and row.attempts == 0
 
 
 def _stored(session: Session, row: OutboxRow) -> Submitted:

@@ -47,7 +47,7 @@ def rows(services: Services) -> list[OutboxMessage]:
     return services.outbox.list().rows
 
 
-def rename_account(services: Services, **email: object) -> None:
+def edit_account(services: Services, **email: object) -> None:
     account = services.accounts.system()
     assert account is not None
     raw = smtp_raw()
@@ -92,7 +92,7 @@ def test_the_same_message_may_be_handed_over_twice(services: Services, folder: D
 
 
 def test_a_refusal_is_a_failed_row_with_the_words(services: Services, folder: DropFolder) -> None:
-    rename_account(services, allow_cc=False)
+    edit_account(services, allow_cc=False)
     drop(folder, b"To: a@x.test\nCc: b@x.test\nSubject: Offer\n\nHi", "a@x.test", "b@x.test")
     services.pickup.collect()
     (row,) = rows(services)
@@ -103,13 +103,16 @@ def test_a_refusal_is_a_failed_row_with_the_words(services: Services, folder: Dr
 
 
 def test_resend_is_no_way_around_the_rules(services: Services, folder: DropFolder) -> None:
-    rename_account(services, allow_cc=False)
+    edit_account(services, allow_cc=False)
     drop(folder, b"To: a@x.test\nCc: b@x.test\n\nHi", "a@x.test", "b@x.test")
     services.pickup.collect()
     with pytest.raises(InvalidInput, match="Allow CC"):
         services.outbox.resend(1)
     assert rows(services)[0].state is OutboxState.FAILED
-    rename_account(services, allow_cc=True)
+    services.outbox.cancel(1)
+    with pytest.raises(InvalidInput, match="Allow CC"):
+        services.outbox.resend(1)
+    edit_account(services, allow_cc=True)
     assert services.outbox.resend(1).state is OutboxState.QUEUED
 
 
