@@ -74,6 +74,7 @@ async def test_open_errors_are_counted_by_cause_and_open_by_a_digit(
         assert driver.sees("Email Management 3 errors")
         await driver.press("1")
         assert driver.crumbs == ("Home", "Messages", "Email Management")
+        assert driver.sees("Outcome errors")
 
 
 async def test_mail_that_nobody_sends_leads_to_the_outbox(folder: Path, services: Services) -> None:

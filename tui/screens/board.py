@@ -138,7 +138,7 @@ def waiting_lines(board: "Board", now: datetime) -> Iterable[BoardLine]:
             f"{number:,} {reason.replace('-', ' ')}" for reason, number in board.errors.items()
         )
         total = count(sum(board.errors.values()), "error")
-        yield BoardLine([(f"{total}: {', '.join(causes)}", "bad")], _opens(MAIL, "error"))
+        yield BoardLine([(f"{total}: {', '.join(causes)}", "bad")], _opens(MAIL, "outcome=error"))
     for state, words in (
         (UNCERTAIN, "may or may not have been sent"),
         (FAILED, "failed to be sent"),

@@ -36,7 +36,7 @@ _KEYS = ", ".join(one.key for one in FILTERS.values())
 
 
 class EmailManagement(RowsPage):
-    """Mail newest first. The argument is the name of the account to begin with."""
+    """Mail newest first. The argument is a filter to begin with, such as ``outcome=error``."""
 
     HELP = f"""Mail that imports have seen: imported, skipped, or in error; below the list, the
     message under the cursor. Enter shows it whole; Tab goes into it, to scroll. {_KEYS} narrow the
@@ -68,7 +68,9 @@ class EmailManagement(RowsPage):
         super().__init__(path, argument)
         self._resting: Timer | None = None
         self._number = 0
-        self.narrowed = Narrowed(dict.fromkeys(FILTERS, "") | {"account": argument}, cause)
+        name, _, value = argument.partition("=")
+        begin = {name: value} if name else {}
+        self.narrowed = Narrowed(dict.fromkeys(FILTERS, "") | begin, cause)
 
     def body(self) -> Iterable[Widget]:
         """Put the filters above the list, and the preview below it."""

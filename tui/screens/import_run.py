@@ -32,7 +32,7 @@ TO_MAIL = "mail"
 async def import_now(page: Page[Any], name: str) -> None:
     """Import an account in a modal, and go to its mail where that is wanted."""
     if await page.dialog(ImportRun(name)) == TO_MAIL:
-        mail = EmailManagement(MAIL_PATH, name)
+        mail = EmailManagement(MAIL_PATH, f"account={name}")
         await page.console.push_screen(mail, wait_for_dismiss=True)
 
 
