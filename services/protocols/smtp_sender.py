@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from services.protocols.smtp import SmtpSettings
 
 _LOGIN_WANTED = (530, 538)
+_GO_ON = 354
 
 
 class SmtpSender(Closing):
@@ -45,11 +46,11 @@ class SmtpSender(Closing):
         """Send one message; see Sender."""
         if not self._session.connected:
             self._reopen()
-        replies = self._announce(envelope, data)
+        replies, go_on = self._announce(envelope, data)
         if all(reply.verdict is not Verdict.ACCEPTED for reply in replies.values()):
-            self._reset()
+            self._give_up(go_on)
             return replies
-        final = self._hand_over(data, _refused(replies))
+        final = self._hand_over(data, _refused(replies), go_on)
         accepted = Reply(Verdict.ACCEPTED, final.words)
         return {
             address: accepted if reply.verdict is Verdict.ACCEPTED else reply
@@ -64,8 +65,11 @@ class SmtpSender(Closing):
         self._session.open()
         self._fresh = True
 
-    def _announce(self, envelope: Envelope, data: bytes) -> dict[str, Reply]:
-        """Send MAIL and RCPT; anew over a new connection where an old one turns out closed."""
+    def _announce(self, envelope: Envelope, data: bytes) -> tuple[dict[str, Reply], Answer | None]:
+        """Send MAIL and RCPT; anew over a new connection where an old one turns out closed.
+
+        Returns the recipients' answers, and the one to DATA where that was sent along.
+        """
         try:
             return self._mail_and_rcpt(envelope, data)
         except LoginRefused:
@@ -76,17 +80,23 @@ class SmtpSender(Closing):
         self._reopen()
         return self._announce(envelope, data)
 
-    def _mail_and_rcpt(self, envelope: Envelope, data: bytes) -> dict[str, Reply]:
+    def _mail_and_rcpt(
+        self, envelope: Envelope, data: bytes
+    ) -> tuple[dict[str, Reply], Answer | None]:
         mail = f"MAIL FROM:<{envelope.sender}>{self._parameters(envelope, data)}"
         rcpt = [f"RCPT TO:<{address}>" for address in envelope.recipients]
-        if self._session.offers("pipelining") is None:
-            self._judge_mail(self._session.command(mail))
-            answers = self._session.commands(rcpt)
+        # DATA goes along (RFC 2920 §3.1): not a word of the message follows before its answer.
+        last = ["DATA"] if self._session.at_once(len(rcpt) + 2) else []
+        if self._session.at_once(2):
+            first, *answers = self._session.commands([mail, *rcpt, *last])
+            go_on = answers.pop() if last else None
+            self._judge_mail(first, go_on)
         else:
-            first, *answers = self._session.commands([mail, *rcpt])
-            self._judge_mail(first)
+            go_on = None
+            self._judge_mail(self._session.command(mail), go_on)
+            answers = self._session.commands(rcpt)
         self._fresh = False
-        return dict(zip(envelope.recipients, map(_reply, answers), strict=True))
+        return dict(zip(envelope.recipients, map(_reply, answers), strict=True)), go_on
 
     def _parameters(self, envelope: Envelope, data: bytes) -> str:
         """Return what MAIL says beside the sender. Raises SendRefused where the server lacks it."""
@@ -118,7 +128,7 @@ class SmtpSender(Closing):
                 "Use another address, or another server.",
             )
 
-    def _judge_mail(self, answer: Answer) -> None:
+    def _judge_mail(self, answer: Answer, go_on: Answer | None) -> None:
         """Raise unless MAIL was accepted. A wanted login is the account's fault, not the mail's."""
         if answer.code // 100 == 2:
             return
@@ -129,16 +139,16 @@ class SmtpSender(Closing):
                 "Enter User Name and Password, and tick Secure Connection.",
                 "settings.user",
             )
-        self._reset()
+        self._give_up(go_on)
         raise self._failure(answer, f"{self._host} refuses the sender", {})
 
-    def _hand_over(self, data: bytes, refused: Mapping[str, Reply]) -> Answer:
+    def _hand_over(self, data: bytes, refused: Mapping[str, Reply], go_on: Answer | None) -> Answer:
         """Send the message itself and return the answer to the final dot, where it is a yes."""
         try:
-            go_on = self._session.command("DATA")
+            go_on = go_on or self._session.command("DATA")
         except ConnectionFailed as error:
             raise _deferred(error, refused) from error
-        if go_on.code != 354:
+        if go_on.code != _GO_ON:
             self._reset()
             raise self._failure(go_on, f"{self._host} refuses the message", refused)
         self._write_body(data, refused)
@@ -174,6 +184,13 @@ class SmtpSender(Closing):
         if answer.code == 421:
             self._session.close()
         return answer
+
+    def _give_up(self, go_on: Answer | None) -> None:
+        """End a transaction without anybody to send to, whatever the server says to DATA."""
+        if go_on is not None and go_on.code == _GO_ON:
+            self._session.close()  # it waits for a message all the same
+        else:
+            self._reset()
 
     def _reset(self) -> None:
         """End a transaction that goes no further; a connection lost here is noticed by the next."""

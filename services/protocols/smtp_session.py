@@ -162,11 +162,15 @@ class Session:
         """
         return self.commands([line])[0]
 
+    def at_once(self, number: int) -> bool:
+        """Tell whether so many commands may be sent before the first is answered (RFC 2920)."""
+        return number <= (1 if self.offers("pipelining") is None else _PIPELINE)
+
     def commands(self, lines: Sequence[str]) -> list[Answer]:
         """Return an answer for each command, sent at once where the server allows (RFC 2920)."""
         if any("\r" in line or "\n" in line for line in lines):
             raise ValueError("line break in a command")  # addresses were checked long before
-        size = 1 if self.offers("pipelining") is None else _PIPELINE
+        size = _PIPELINE if self.at_once(_PIPELINE) else 1
         answers: list[Answer] = []
         for start in range(0, len(lines), size):
             group = lines[start : start + size]

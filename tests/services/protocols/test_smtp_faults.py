@@ -217,6 +217,57 @@ def test_pipelines_where_the_server_allows() -> None:
     assert [reply.verdict for reply in replies.values()] == [Verdict.REFUSED, Verdict.ACCEPTED]
 
 
+def test_data_goes_along_with_a_few_recipients() -> None:
+    def at_once(talk: Talk) -> None:
+        talk.greet("PIPELINING")
+        commands = [talk.hear() for _ in range(3)]
+        assert [line.split(":")[0] for line in commands] == ["MAIL FROM", "RCPT TO", "DATA"]
+        talk.say("250 ok", "250 ok", "354 go on")
+        talk.message()
+        talk.say("250 got it")
+
+    with serving(at_once) as (port, talks), closing(open_sender(port)) as sender:
+        sender.send(ENVELOPE, MAIL)
+    assert talks[0].heard.count("DATA") == 1
+
+
+@pytest.mark.parametrize("first", ["250 ok", "550 not you"])
+def test_a_server_that_takes_data_for_nobody_is_left(first: str) -> None:
+    def eager(talk: Talk) -> None:
+        talk.greet("PIPELINING")
+        for _ in range(3):
+            talk.hear()
+        talk.say(first, "550 no", "354 go on")
+        assert not talk.file.read().strip(b"QUIT\r\n")  # not a word of the message
+
+    with serving(eager) as (port, _talks), closing(open_sender(port)) as sender:
+        if first.startswith("250"):
+            replies = sender.send(ENVELOPE, MAIL)
+            assert [reply.verdict for reply in replies.values()] == [Verdict.REFUSED]
+        else:
+            with pytest.raises(SendRefused, match="not you"):
+                sender.send(ENVELOPE, MAIL)
+
+
+def test_data_that_is_refused_with_its_recipients_leaves_the_connection_usable() -> None:
+    def strict(talk: Talk) -> None:
+        talk.greet("PIPELINING")
+        for _ in range(3):
+            talk.hear()
+        talk.say("250 ok", "550 no", "554 no valid recipients")
+        talk.take("250 reset")
+        for _ in range(3):
+            talk.hear()
+        talk.say("250 ok", "250 ok", "354 go on")
+        talk.message()
+        talk.say("250 got it")
+
+    with serving(strict) as (port, talks), closing(open_sender(port)) as sender:
+        assert sender.send(ENVELOPE, MAIL)["a@b.test"].verdict is Verdict.REFUSED
+        assert sender.send(ENVELOPE, MAIL)["a@b.test"].verdict is Verdict.ACCEPTED
+    assert len(talks) == 1
+
+
 def test_many_recipients_are_asked_in_groups_that_fit_the_buffers() -> None:
     many = tuple(f"guest{number}@b.test" for number in range(120))
     groups: list[int] = []
