@@ -238,7 +238,7 @@ def test_a_server_that_takes_data_for_nobody_is_left(first: str) -> None:
         for _ in range(3):
             talk.hear()
         talk.say(first, "550 no", "354 go on")
-        assert not talk.file.read().strip(b"QUIT\r\n")  # not a word of the message
+        assert talk.file.readline() in (b"", b"QUIT\r\n")  # not a word of the message
 
     with serving(eager) as (port, _talks), closing(open_sender(port)) as sender:
         if first.startswith("250"):
