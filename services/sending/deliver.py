@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from sqlalchemy import ColumnElement
-from sqlmodel import and_, col
+from sqlmodel import Session, and_, col
 
 from models.account import Account, ProtocolSettings
 from models.mail import OutboxRow, OutboxState
@@ -178,34 +178,49 @@ class Deliverer:
             sender = open_sender(settings, around)
             try:
                 with LeaseKeeper(self._store, self._now, around.cancel) as keeper:
-                    usable = True
-                    while usable and not work.stop():
-                        usable = self._send_next(work, sender, keeper, own)
+                    claimed = self._first(work)
+                    while claimed is not None:
+                        claimed = self._send(work, claimed, sender, keeper, own)
             finally:
                 sender.close()
 
-    def _send_next(self, work: "_Round", sender: Sender, keeper: LeaseKeeper, own: str) -> bool:
-        """Send one message; False where nothing is due or the connection is spent."""
+    def _first(self, work: "_Round") -> Claimed | None:
         work.around.cancel.check()
         with self._store.write() as session:
-            claimed = claims.claim_next(session, self._due(work), self._now(), self._holder)
-        if claimed is None:
-            return False
+            return self._next(session, work)
+
+    def _next(self, session: Session, work: "_Round") -> Claimed | None:
+        return claims.claim_next(session, self._due(work), self._now(), self._holder)
+
+    def _send(
+        self,
+        work: "_Round",
+        claimed: Claimed,
+        sender: Sender,
+        keeper: LeaseKeeper,
+        own: str,
+    ) -> Claimed | None:
+        """Send one message and return the next one, already claimed.
+
+        None where nothing is due or the connection is spent.
+        """
         try:
+            work.around.cancel.check()
             with keeper.keeping(claimed):
                 attempt = _attempt(sender, claimed, own)
         except Cancelled:
             with self._store.write() as session:
                 claims.hand_back(session, claimed, self._now())
             raise
-        work.tally.count(self._record(claimed, attempt).state)
-        if work.only is not None:
-            return False
-        if isinstance(attempt.failure, ConnectionFailed):
+        settlement, following = self._record(work, claimed, attempt)
+        work.tally.count(settlement.state)
+        if work.only is None and isinstance(attempt.failure, ConnectionFailed):
             raise attempt.failure
-        return attempt.failure is None or isinstance(attempt.failure, SendRefused)
+        return following
 
-    def _record(self, claimed: Claimed, attempt: Attempt) -> Settlement:
+    def _record(
+        self, work: "_Round", claimed: Claimed, attempt: Attempt
+    ) -> tuple[Settlement, Claimed | None]:
         """Write down what is known, for as long as it takes: else it would be uncertain."""
         settlement = settle(
             attempt,
@@ -215,18 +230,22 @@ class Deliverer:
             give_up_at=claimed.give_up_at,
             jitter=self._random.random(),
         )
-        for pause in (*_RECORD_PAUSES, None):
+        for pause in _RECORD_PAUSES:
             try:
-                with self._store.write() as session:
-                    claims.record(session, claimed, settlement, self._now())
-                break
+                return settlement, self._write(work, claimed, attempt, settlement)
             except Fenced:
                 raise
             except ServiceError:
-                if pause is None:
-                    raise
                 time.sleep(pause)
-        return settlement
+        return settlement, self._write(work, claimed, attempt, settlement)
+
+    def _write(
+        self, work: "_Round", claimed: Claimed, attempt: Attempt, settlement: Settlement
+    ) -> Claimed | None:
+        """Record, and claim the next message over this connection: one commit for both."""
+        with self._store.write() as session:
+            claims.record(session, claimed, settlement, self._now())
+            return self._next(session, work) if _goes_on(work, attempt) else None
 
 
 @dataclass(frozen=True)
@@ -238,6 +257,13 @@ class _Round:
     around: Surroundings
     stop: Callable[[], bool]
     tally: Tally
+
+
+def _goes_on(work: _Round, attempt: Attempt) -> bool:
+    """Tell whether another message may go out over the same connection."""
+    if work.only is not None or work.stop() or work.around.cancel.requested:
+        return False
+    return attempt.failure is None or isinstance(attempt.failure, SendRefused)
 
 
 def _bug(error: Exception) -> ServiceError:
