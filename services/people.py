@@ -1,4 +1,4 @@
-"""Contacts as one chooses them to write to, and as they are named beside a message."""
+"""Contacts as one chooses them, finds one by a few words, and names them beside a message."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from models.codes import ContactTypeRow
 from models.contacts import ContactRow, PartyRow
 from models.fields import address_key
+from services.errors import InvalidInput
 from services.paging import Page
 
 
@@ -30,9 +31,37 @@ class Person:
         name = "".join(char for char in self.name if char not in '\\"')
         return f'"{name}" <{self.email}>' if name else self.email
 
+    @property
+    def words(self) -> str:
+        """Name, address and company, as people read them; `find` finds the contact by them."""
+        who = f"{self.name} <{self.email}>" if self.name else self.email
+        return f"{who}, {self.party}"
+
+
+_TOLD = 3
+"""Contacts that are named where several fit."""
+
+
+def find(session: Session, text: str, field: str) -> Person:
+    """Return the contact that is meant by its address, or by words out of `Person.words`.
+
+    What a company has under several types is one contact, the oldest. Raises InvalidInput at
+    `field` where nobody fits, or several do.
+    """
+    exact = _containing("").where(col(ContactRow.email_key) == address_key(text))
+    rows = session.exec(exact).all() or session.exec(_containing(text).limit(_TOLD * 9)).all()
+    found = sorted((_person(*row) for row in rows), key=lambda person: person.id)
+    words = dict.fromkeys(person.words for person in found)
+    if not found:
+        raise InvalidInput({field: "No contact fits. Enter an address, or part of a name."})
+    if len(words) > 1:
+        names = "; ".join(list(words)[:_TOLD])
+        raise InvalidInput({field: f"Several contacts fit: {names}. Enter more of one."})
+    return found[0]
+
 
 def page(session: Session, text: str, after: str | None, limit: int) -> Page[Person]:
-    """Return contacts by address; `text` is sought in names, addresses and their companies."""
+    """Return contacts by address; words are sought in names, addresses and their companies."""
     place = (col(ContactRow.email_key), col(ContactRow.id))
     statement = _containing(text).order_by(*place).limit(limit + 1)
     if after is not None:
@@ -62,15 +91,15 @@ def _containing(text: str) -> Any:
         .join(PartyRow, col(PartyRow.id) == ContactRow.party_id)
         .join(ContactTypeRow, col(ContactTypeRow.id) == ContactRow.contact_type_id)
     )
-    if not text:
-        return statement
-    words = (ContactRow.name, PartyRow.name, PartyRow.code)
-    return statement.where(
-        or_(
-            col(ContactRow.email_key).contains(address_key(text), autoescape=True),
-            *(col(column).icontains(text, autoescape=True) for column in words),
+    for word in text.replace(",", " ").split():
+        columns = (ContactRow.name, PartyRow.name, PartyRow.code)
+        statement = statement.where(
+            or_(
+                col(ContactRow.email_key).contains(address_key(word.strip("<>")), autoescape=True),
+                *(col(column).icontains(word, autoescape=True) for column in columns),
+            )
         )
-    )
+    return statement
 
 
 def _person(contact: ContactRow, party: PartyRow, kind: ContactTypeRow) -> Person:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from models.assignment import Assignment
 from models.mail import MailRow, Outcome, Reason
-from services.contact_finder import find_contact
+from services import people
 from services.errors import InvalidInput, ServiceError
 from services.importing.fingerprint import content_digest
 from services.importing.parse import skim
@@ -24,19 +24,17 @@ class Target:
     booking: str | None
     contact_id: int | None
     words: str
-    """Such as ``booking KT1 and Walter Nkosi <walter@lodge.example>, LODGE``."""
+    """Such as ``booking KT1 and Walter Nkosi <walter@lodge.example>, Safari Lodge``."""
 
 
 def target(session: Session, wanted: Assignment) -> Target:
     """Return what is meant. Raises InvalidInput at the field."""
     if not (wanted.booking or wanted.contact):
         raise InvalidInput({"booking": "Enter a booking, a contact, or both."})
-    contact_id, label = None, ""
-    if wanted.contact:
-        contact_id, label = find_contact(session, wanted.contact, "contact")
+    person = people.find(session, wanted.contact, "contact") if wanted.contact else None
     booking = f"booking {wanted.booking}" if wanted.booking else ""
-    words = " and ".join(part for part in (booking, label) if part)
-    return Target(wanted.booking or None, contact_id, words)
+    words = " and ".join(filter(None, (booking, person.words if person else "")))
+    return Target(wanted.booking or None, person.id if person else None, words)
 
 
 def assign(session: Session, case: Case, to: Target, data: bytes | None, by: By) -> Result:

@@ -31,6 +31,11 @@ class Approved:
     name: str
 
     @property
+    def words(self) -> str:
+        """The address with its name, as people read it."""
+        return f"{self.name} <{self.email}>" if self.name else self.email
+
+    @property
     def mailbox(self) -> str:
         """The address with its name, as a header takes it."""
         quoted = self.name.replace("\\", "").replace('"', "")

@@ -5,13 +5,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from models.assignment import Assignment
 from models.mail import MailRow, Outcome
 from services.accounts import AccountService
 from services.actor import Actor
-from services.causes import alike, cause_of, is_open_error
+from services.causes import Cause, alike, cause_of, is_open_error
 from services.errors import ServiceError
 from services.forms import check
 from services.importing.run import ImportService
@@ -116,6 +117,10 @@ class Management:
 
     # ------------------------------------------------------------------ assign
 
+    def meant(self, raw: Mapping[str, Any]) -> str:
+        """Return in words what messages would be assigned to. Raises InvalidInput."""
+        return self._target(raw).words
+
     def assign(
         self,
         ids: Sequence[int],
@@ -130,9 +135,7 @@ class Management:
         too large, its headers are what is imported. Raises InvalidInput with nothing done;
         Cancelled.
         """
-        wanted = check(Assignment, raw)
-        with self._store.read() as session:
-            target = decide.target(session, wanted)
+        target = self._target(raw)
         limit, batches = surroundings.config.max_message_bytes, self._batches(surroundings, tell)
 
         def wants(_session: Session, case: Case) -> bool:
@@ -167,16 +170,22 @@ class Management:
         Raises NotFound.
         """
         with self._store.read() as session:
-            wanted = alike(cause_of(mail_of(session, mail_id)))
-            statement = select(MailRow.id).where(*wanted).order_by(col(MailRow.received_at))
-            found = [each or 0 for each in session.exec(statement)]
+            cause = cause_of(mail_of(session, mail_id))
+        found = self.of_cause(cause)
         return found if mail_id in found else [mail_id, *found]
+
+    def of_cause(self, cause: Cause) -> Sequence[int]:
+        """Return all mail with a cause, oldest first, save for what was dismissed."""
+        return self._numbers(alike(cause))
 
     def open_errors(self, account: str = "") -> Sequence[int]:
         """Return all open errors, of one account or of all, oldest first. Raises NotFound."""
         wanted = is_open_error()
         if account:
             wanted.append(col(MailRow.account_id) == self._accounts.get(account).id)
+        return self._numbers(wanted)
+
+    def _numbers(self, wanted: Sequence[ColumnElement[bool]]) -> Sequence[int]:
         statement = select(MailRow.id).where(*wanted).order_by(col(MailRow.received_at))
         with self._store.read() as session:
             return [each or 0 for each in session.exec(statement)]
@@ -191,6 +200,11 @@ class Management:
                     guarded(mail_id, partial(verb, session, mail_id, by)) for mail_id in chunk
                 ]
         return results
+
+    def _target(self, raw: Mapping[str, Any]) -> decide.Target:
+        wanted = check(Assignment, raw)
+        with self._store.read() as session:
+            return decide.target(session, wanted)
 
     def _batches(self, surroundings: Surroundings, tell: Tell) -> Batches:
         return Batches(self._store, self._accounts, self._importing, surroundings, tell)

@@ -11,7 +11,9 @@ from textual.widget import Widget
 from services.mail import COUNTED
 from services.mail_views import MailLine
 from services.paging import Page as Rows
+from services.results import Result
 from services.text import count
+from tui.screens.mail_actions import ACTIONS_HELP, MailActions
 from tui.screens.mail_columns import mail_columns
 from tui.screens.mail_filters import FILTERS, Narrowed
 from tui.screens.mail_preview import MailPage, previewed
@@ -35,14 +37,15 @@ PAUSE = 0.15
 _KEYS = ", ".join(one.key for one in FILTERS.values())
 
 
-class EmailManagement(RowsPage):
+class EmailManagement(MailActions, RowsPage):
     """Mail newest first. The argument is a filter to begin with, such as ``outcome=error``."""
 
     HELP = f"""Mail that imports have seen: imported, skipped, or in error; below the list, the
     message under the cursor. Enter shows it whole; Tab goes into it, to scroll. {_KEYS} narrow the
     list; / looks for words, their beginnings, addresses and "words in this order" in subjects,
     people and bodies. Space marks messages, and what is done then is done with all of them. g lists
-    open errors by their cause; i tries a message from a file, and changes nothing."""
+    open errors by their cause; i tries a message from a file, and changes nothing.
+    {ACTIONS_HELP}"""
     NOUN: ClassVar[tuple[str, str]] = ("message", "messages")
     EMPTY: ClassVar[str] = "Nothing was imported yet. In Email Account, i imports an account now."
     MARKS: ClassVar[bool] = True
@@ -172,9 +175,24 @@ class EmailManagement(RowsPage):
         """The messages that an action is for: those that are marked, else the one at the cursor."""
         return [key for key in self.list.targets if isinstance(key, int)]
 
+    def line(self) -> MailLine | None:
+        """Return the message under the cursor."""
+        return self.list.current
+
+    def acted(self, results: Sequence[Result]) -> None:
+        """Keep marked what is not done, and list all as it is now."""
+        self.list.marked -= {result.id for result in results if result.done}
+        self.list.reload()
+
     def open_row(self, row: MailLine) -> None:
-        """Show a message on the whole screen."""
-        self.console.push_screen(MailPage((*self.path, f"Message {row.id}"), row.id))
+        """Show a message on the whole screen, and list what became of it there."""
+        self.start(self._open(row), opens=True)
+
+    async def _open(self, row: MailLine) -> None:
+        page = MailPage((*self.path, f"Message {row.id}"), row.id)
+        await self.console.push_screen(page, wait_for_dismiss=True)
+        if page.changed:
+            self.list.reload()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to save only what is there."""

@@ -10,22 +10,23 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from services.mail_views import AnsweredMail, MailView
+from services.mail_views import AnsweredMail, MailLine, MailView
+from services.results import Result
 from services.text import plain_lines, size_words
+from tui.screens.mail_actions import ACTIONS_HELP, MailActions
 from tui.screens.mail_columns import named, reason_words, tone
 from tui.screens.mail_save import save_parts
 from tui.screens.outbox_message import OutboxMessagePage
-from tui.widgets.page import Page
 from tui.widgets.paper import MOST, Paper, Paragraph
 from tui.widgets.times import short_clock
 
 
-class MailPage(Page[None]):
+class MailPage(MailActions):
     """A message on the whole screen."""
 
-    HELP = """Why says which rule decided, and by which header or contact. h shows every header as
+    HELP = f"""Why says which rule decided, and by which header or contact. h shows every header as
     it came, v the message of ours that it answers. s saves the message, exactly as the server gave
-    it, or an attachment to a file."""
+    it, or an attachment to a file. {ACTIONS_HELP}"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "save", "Save"),
         Binding("v", "answered", "View sent"),
@@ -38,6 +39,22 @@ class MailPage(Page[None]):
         self.mail_id = mail_id
         self.view: MailView | None = None
         self.all_headers = False
+        self.changed = False
+        """Whether something was done with it here."""
+
+    @property
+    def targets(self) -> Sequence[int]:
+        """The message, for actions."""
+        return [self.mail_id]
+
+    def line(self) -> MailLine | None:
+        """Return the message, once it has come."""
+        return self.view.line if self.view else None
+
+    def acted(self, results: Sequence[Result]) -> None:
+        """Show it as it is now."""
+        self.changed = True
+        self.start(self._load(), group="show")
 
     def body(self) -> Iterable[Widget]:
         """Return the page to read."""

@@ -167,7 +167,7 @@ class KeyLine(Widget):
 
 
 ALWAYS = ("Exit", "Help", "Close")
-FIRST = ("Save", "Insert")
+FIRST = ("Save", "Insert", "Forward", "Retry", "Assign", "Dismiss", "Reopen")
 LAST = ("Exit", "Help", "Palette", "Quit", "History", "Sort", "Reload", "Tab back")
 """Verbs that many screens have, in the order in which they stand at the ends."""
 
