@@ -35,6 +35,10 @@ class QueueMessage:
     queue: str
     text: str
     """What happened; of mail, why it is an error. Foreign text."""
+    kind: str
+    """What happened in a word: a mail's reason, or an event's kind such as ``failing``."""
+    object: str
+    """What an event is about, such as an account's id; "" of mail."""
     mail_id: int | None
     """None where the system itself reports something."""
     account: str
@@ -268,7 +272,7 @@ def _not_allowed(queue: QueueDestinationRow | None) -> tuple[str, str]:
 def _message(
     row: QueueMessageRow, queue: str, mail: MailRow | None, user: str | None, allowed: bool
 ) -> QueueMessage:
-    sender = ""
+    sender, (event, _, about) = "", row.event.partition(":")
     if mail is not None:
         named = f"{mail.from_name} <{mail.from_address}>"
         sender = named if mail.from_name else mail.from_address
@@ -276,6 +280,8 @@ def _message(
         id=row.id or 0,
         queue=queue,
         text=row.text,
+        kind=mail.reason if mail else event,
+        object=about.partition(":")[0],
         mail_id=row.mail_id,
         account=mail.account_name if mail else "",
         sender=sender,

@@ -64,6 +64,7 @@ MENU = Entry(
             "Messages",
             entries=(
                 Entry("Email Management", "tui.screens.email_management:EmailManagement"),
+                Entry("My Queue", "tui.screens.my_queue:MyQueue"),
                 Entry("Outbox", "tui.screens.outbox:Outbox"),
             ),
         ),

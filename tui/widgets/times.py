@@ -24,6 +24,15 @@ def ahead(moment: datetime | None, now: datetime) -> str:
     return f"in {minutes} min" if minutes < 60 else short_clock(moment, now)
 
 
+def age(moment: datetime, now: datetime) -> str:
+    """Return for how long something has been there, at most 6 cells wide: ``5 min``, ``3 d``."""
+    minutes = max(int((now - moment).total_seconds() // 60), 0)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} d"
+
+
 def alarm_words(alarm: "Alarm | None", now: datetime) -> str:
     """Return why somebody should look at a schedule: ``failing since 09:12``."""
     if alarm is None:
