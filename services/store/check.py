@@ -35,7 +35,7 @@ def look_over(store: Store, vault: Vault) -> Iterator[Finding]:
             yield _whole(session)
             yield _references(session)
         yield _searchable(session)
-        yield from _secrets(session, vault)
+        yield from secrets(session, vault)
 
 
 def _tables(session: Session) -> Finding:
@@ -64,7 +64,8 @@ def _searchable(session: Session) -> Finding:
     return Finding("search", not missing, words if missing else "All mail is indexed.")
 
 
-def _secrets(session: Session, vault: Vault) -> Iterator[Finding]:
+def secrets(session: Session, vault: Vault) -> Iterator[Finding]:
+    """Decrypt every secret, and yield those that do not, or one finding that all do."""
     rows = session.exec(
         select(SecretRow, EmailAccountRow).where(SecretRow.owner == EmailAccountRow.id)
     ).all()

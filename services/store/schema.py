@@ -165,7 +165,7 @@ def copy_sqlite(source: Path, target: Path) -> None:
         try:
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             _copied(source, draft)
-            _name(draft, target)
+            name_file(draft, target)
         finally:
             draft.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as error:
@@ -175,7 +175,7 @@ def copy_sqlite(source: Path, target: Path) -> None:
         ) from error
 
 
-def _name(draft: Path, target: Path) -> None:
+def name_file(draft: Path, target: Path) -> None:
     """Give a file its name where no other one has it."""
     try:
         os.link(draft, target)

@@ -45,7 +45,7 @@ class Postgres:
 
     def __init__(self) -> None:
         """Start it. Skips or fails the test (see need.py) where PostgreSQL is not installed."""
-        self._binaries = _binaries()
+        self.binaries = _binaries()
         (self.port,) = free_ports(1)
         self.root = Path(tempfile.mkdtemp(prefix="tourmail-postgres-"))
         self._password = secrets.token_urlsafe(12)
@@ -104,7 +104,7 @@ class Postgres:
         locale = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
         subprocess.run(
             [
-                *(*_as_owner(), self._binaries / "initdb", "--no-sync", "--encoding=UTF8", *locale),
+                *(*_as_owner(), self.binaries / "initdb", "--no-sync", "--encoding=UTF8", *locale),
                 *("--username=tourmail", "--auth=password", f"--pwfile={secret}"),
                 self.root / "data",
             ],
@@ -116,7 +116,7 @@ class Postgres:
     def _start(self) -> Daemon:
         settings = (*_SETTINGS, f"listen_addresses={HOST}", f"port={self.port}",
                     f"unix_socket_directories={self.root}")  # fmt: skip
-        command = [str(self._binaries / "postgres"), "-D", str(self.root / "data")]
+        command = [str(self.binaries / "postgres"), "-D", str(self.root / "data")]
         return Daemon(
             [*_as_owner(), *command, *(f"--{setting}" for setting in settings)],
             self.root / "output.log",
@@ -139,7 +139,7 @@ def _binaries() -> Path:
     if named := os.environ.get("PG_BIN"):
         return Path(named)
     if found := shutil.which("postgres"):
-        return Path(found).parent
+        return Path(found).resolve().parent
     for folder in sorted(_DEBIAN.glob("*"), key=lambda path: float(path.name), reverse=True):
         if (folder / "bin" / "postgres").exists():
             return folder / "bin"

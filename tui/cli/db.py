@@ -1,6 +1,7 @@
 """`tourmail db`: the store itself."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,10 +34,12 @@ Dry = Annotated[bool, typer.Option("--dry-run", help="Count only, and change not
 
 def app(_name: str) -> typer.Typer:
     """Return the noun's commands."""
-    noun = group("The store: upgrade it, check it, clear it out.")
+    noun = group("The store: upgrade it, check it, clear it out, back it up, move it.")
     noun.command("upgrade")(upgrade_)
     noun.command("check")(check)
     noun.command("prune")(prune)
+    noun.command("backup")(backup)
+    noun.command("copy")(copy)
     return noun
 
 
@@ -90,3 +93,41 @@ def prune(
         count(found.runs, "run"),
     )  # fmt: skip
     write([f"{', '.join(parts)} {'would be' if dry_run else 'were'} cleared out."])
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+    json: Json = False,
+) -> None:
+    """Write the store into a file while others work with it. The key file is not in it."""
+    from services.config import read_config
+    from services.store.backup import back_up
+
+    done = back_up(read_config(), file)
+    if json:
+        write_json({"ok": True, "file": str(file)})
+    else:
+        write([done])
+
+
+def copy(
+    url: Annotated[str, typer.Argument(metavar="URL", help="An empty database, such as "
+                                       "postgresql+psycopg://tourmail@db.example.com/tourmail.")],
+    password_file: Annotated[str | None, typer.Option(metavar="FILE", help="Its password; - reads "
+                                                      "standard input.")] = None,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Copy the store into another database, and prove every row and secret. Stop workers first."""
+    from services.moving import move
+    from tui.cli.secret import read_secret
+
+    given = read_secret(password_file, "password_file", "Password") if password_file else None
+    with opened() as services, shown("Copying") as tell:
+        done = move(services, url, given, tell)
+    if json:
+        write_json({"ok": True, "rows": dict(done.rows), "secrets": done.secrets})
+        return
+    write(f"{number:>12,}  {table}" for table, number in done.rows.items() if number)
+    write([f"All rows arrived, and {done.secrets} of {done.secrets} secrets decrypt there."])
+    write(["Set TOURMAIL_DATABASE_URL to it everywhere, and keep the key file. What is written to "
+           "the old store from now on is not in the new one."])  # fmt: skip

@@ -168,3 +168,39 @@ def test_pruning_needs_an_age(
     ended = tourmail("db", "prune", *options)
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+def test_a_backup_is_written_once_and_opens(tourmail: CommandLine, store: Path) -> None:
+    file = tourmail.folder / "backup.sqlite"
+    assert "tourmail.key is not" in tourmail.done("db", "backup", str(file)).out
+    ended = tourmail("db", "backup", str(file))
+    assert ended.code == 1
+    assert "File exists" in ended.err
+    store.write_bytes(file.read_bytes())
+    assert tourmail.done("account", "list", "--json").json[0]["name"] == "RES"
+
+
+def test_a_store_is_copied_into_another_one(tourmail: CommandLine, store: Path) -> None:
+    there = f"sqlite:///{tourmail.folder}/there/tourmail.sqlite"
+    out = tourmail.done("db", "copy", there).out
+    assert "email_account" in out
+    assert "All rows arrived, and 1 of 1 secrets decrypt there." in out
+    ended = tourmail("db", "copy", there)
+    assert ended.code == 1
+    assert "not empty" in ended.err
+
+
+def test_a_password_in_the_address_of_the_new_store_is_refused(
+    tourmail: CommandLine, store: Path
+) -> None:
+    ended = tourmail("db", "copy", "postgresql+psycopg://me:geheim@127.0.0.1:9/none")
+    assert ended.code == 2
+    assert "--password-file" in ended.err
+    assert "geheim" not in ended.err
+    ended = tourmail(
+        *("db", "copy", "postgresql+psycopg://me@127.0.0.1:9/none", "--password-file", "-"),
+        stdin="geheim\n",
+    )
+    assert ended.code == 1
+    assert "does not answer" in ended.err
+    assert "geheim" not in ended.err
