@@ -150,7 +150,8 @@ class AccountService:
         """
         row = session.get(EmailAccountRow, of, with_for_update=True) if of else None
         if of and row is None:
-            raise NotFound("This account has been deleted meanwhile.")
+            with self._history.telling_deletion(session, KIND, draft.identity.name):
+                raise NotFound("This account has been deleted meanwhile.")
         self._refuse_wrong(session, row, draft, seen_version, lacking=lacking)
         _ask(session, row, draft, consent)
         before = account_rows.load(session, self._vault, row) if row else None
@@ -176,7 +177,8 @@ class AccountService:
         Raises NotFound, InUse, and Stale where somebody has changed it since `seen_version`.
         """
         with self._store.write() as session:
-            row = _row(session, which, lock=True)
+            with self._history.telling_deletion(session, KIND, str(which)):
+                row = _row(session, which, lock=True)
             self._history.refuse_stale(session, KIND, row.name, row.version, seen_version)
             _refuse_deletion(session, row)
             self._note_deletion(session, row)

@@ -87,14 +87,22 @@ class CodeService:
             if key is None:
                 row, old = self._new_row(session, table, values), None
             else:
-                row = _row(session, table, key, lock=True)
-                old = _record(table, row)
+                row, old = self._to_change(session, table, key, seen_version)
                 _refuse_rename(table, row, values)
-                self._history.refuse_stale(session, table_key, old.key, row.version, seen_version)
             _fill(session, table, row, values)
             session.add(row)
             session.flush()
             return self._noted(session, table, row, old)
+
+    def _to_change(
+        self, session: Session, table: CodeTable, key: str, seen_version: int | None
+    ) -> tuple[Any, Record]:
+        """Return a record's row, locked, and what it is. Raises NotFound, Stale."""
+        with self._history.telling_deletion(session, table.key, key):
+            row = _row(session, table, key, lock=True)
+        old = _record(table, row)
+        self._history.refuse_stale(session, table.key, old.key, row.version, seen_version)
+        return row, old
 
     def _noted(self, session: Session, table: CodeTable, row: Any, old: Record | None) -> Record:
         """Write down what a save changed, and return the record."""
@@ -122,9 +130,7 @@ class CodeService:
         """
         table = code_table(table_key)
         with self._store.write() as session:
-            row = _row(session, table, key, lock=True)
-            old = _record(table, row)
-            self._history.refuse_stale(session, table_key, old.key, row.version, seen_version)
+            row, old = self._to_change(session, table, key, seen_version)
             users = used_by(session, row)
             if users:
                 raise InUse(

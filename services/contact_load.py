@@ -1,32 +1,44 @@
 """Contacts in bulk: what a file says of each agent and supplier replaces what is stored of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from models.contacts import ContactForm, ContactRow, PartyForm, PartyRow
 from models.fields import address_key, name_key
 from services.contact_file import Entry
 from services.errors import InvalidInput
 from services.history import History
 from services.party_rows import (
+    ContactTypes,
     LoadResult,
-    by_code,
-    contact_types,
-    new_party,
+    contacts_of,
     noted,
-    party_of,
+    party_value,
     reconcile,
 )
+
+BATCH = 500
+"""Agents and suppliers that are read and written together."""
+
+Groups = Mapping[str, list[Entry]]
+"""What the file says, by code; of one kind."""
 
 
 def load_contacts(session: Session, history: History, entries: Collection[Entry]) -> LoadResult:
     """Make what is stored agree with the entries. Raises InvalidInput at the lines at fault."""
-    types = contact_types(session)
+    types = ContactTypes(session)
     _refuse_types(entries, types)
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    kinds: dict[str, dict[str, list[Entry]]] = {}
     for entry in entries:
-        groups.setdefault((entry.kind, entry.party.code), []).append(entry)
-    results = [_load_party(session, history, group, types) for group in groups.values()]
+        kinds.setdefault(entry.kind, {}).setdefault(entry.party.code, []).append(entry)
+    loads = [
+        _Load(session, history, types, kind, groups)
+        for kind, every in kinds.items()
+        for groups in _batches(every)
+    ]
+    results = [result for load in loads for result in load.run()]
     return LoadResult(
         sum(r.added for r in results),
         sum(r.updated for r in results),
@@ -35,32 +47,78 @@ def load_contacts(session: Session, history: History, entries: Collection[Entry]
     )
 
 
-def _load_party(
-    session: Session, history: History, entries: list[Entry], types: Mapping[str, int]
-) -> LoadResult:
-    kind, party = entries[-1].kind, entries[-1].party
-    row = session.exec(by_code(kind, party.code).with_for_update()).first()
-    old = party_of(session, row) if row else None
-    row = row or new_party(session, history, kind, party)
-    row.name = party.name
-    session.add(row)
-    session.flush()
-    wanted = {
-        (address_key(entry.contact.email), types[name_key(entry.contact.contact_type)]):
-        entry.contact
-        for entry in entries
-        if entry.contact
-    }  # fmt: skip
-    result = reconcile(session, row, wanted, scope={key for key, _type in wanted})
-    noted(session, history, row, old)
-    return result
+class _Load:
+    """One batch: read in three queries, compared in memory, written at once."""
+
+    def __init__(
+        self, session: Session, history: History, types: ContactTypes, kind: str, groups: Groups
+    ) -> None:
+        self._session, self._history, self._types = session, history, types
+        self._kind, self._groups = kind, groups
+
+    def run(self) -> Iterator[LoadResult]:
+        stored = self._stored()
+        new = self._new(self._groups.keys() - stored.keys())
+        contacts = contacts_of(self._session, stored.values())
+        for code, entries in self._groups.items():
+            row = stored.get(code) or new[code]
+            yield self._party(row, contacts.get(row.id or 0, []), entries, known=code in stored)
+        self._session.flush()
+
+    def _stored(self) -> dict[str, PartyRow]:
+        statement = select(PartyRow).where(
+            PartyRow.kind == self._kind, col(PartyRow.code).in_(self._groups)
+        )
+        return {row.code: row for row in self._session.exec(statement.with_for_update())}
+
+    def _new(self, codes: Iterable[str]) -> dict[str, PartyRow]:
+        wanted = sorted(codes)
+        versions = self._history.first_versions(self._session, self._kind, wanted)
+        rows = {
+            code: PartyRow(kind=self._kind, code=code, name=party.name, version=versions[code])
+            for code in wanted
+            for party in (self._form(code),)
+        }
+        self._session.add_all(rows.values())
+        self._session.flush()
+        return rows
+
+    def _form(self, code: str) -> PartyForm:
+        """Return what the file's last line says of one itself."""
+        return self._groups[code][-1].party
+
+    def _party(
+        self, row: PartyRow, there: list[ContactRow], entries: list[Entry], *, known: bool
+    ) -> LoadResult:
+        old = party_value(row, there, self._types) if known else None
+        row.name = self._form(row.code).name
+        wanted = dict(self._keyed(entries))
+        addresses = {address for address, _type in wanted}
+        named = [contact for contact in there if contact.email_key in addresses]
+        result, now = reconcile(self._session, row, named, wanted)
+        others = [contact for contact in there if contact.email_key not in addresses]
+        new = party_value(row, [*others, *now], self._types)
+        noted(self._session, self._history, row, old, new)
+        return result
+
+    def _keyed(self, entries: Iterable[Entry]) -> Iterator[tuple[tuple[str, int], ContactForm]]:
+        for contact in (entry.contact for entry in entries):
+            if contact:
+                type_id = self._types.ids[name_key(contact.contact_type)]
+                yield (address_key(contact.email), type_id), contact
 
 
-def _refuse_types(entries: Collection[Entry], types: Mapping[str, int]) -> None:
+def _batches(groups: Groups) -> Iterator[Groups]:
+    rest = iter(groups.items())
+    while batch := dict(islice(rest, BATCH)):
+        yield batch
+
+
+def _refuse_types(entries: Collection[Entry], types: ContactTypes) -> None:
     errors = {
         f"line {entry.line}": f"type: There is no contact type {entry.contact.contact_type}."
         for entry in entries
-        if entry.contact and name_key(entry.contact.contact_type) not in types
+        if entry.contact and name_key(entry.contact.contact_type) not in types.ids
     }
     if errors:
         raise InvalidInput(errors)

@@ -123,7 +123,7 @@ class ContactService:
             session.add(row)
             session.flush()
             replace_contacts(session, row, form.contacts)
-            return noted(session, self._history, row, old)
+            return noted(session, self._history, row, old, party_of(session, row))
 
     def delete(self, kind: str, code: str, seen_version: int | None = None) -> None:
         """Delete one with its contacts; mail that came from them stays.
@@ -156,7 +156,8 @@ class ContactService:
         self, session: Session, kind: str, code: str, seen_version: int | None
     ) -> tuple[PartyRow, Party]:
         """Return one's row, locked, and what it is. Raises NotFound, Stale."""
-        row = party_row(session, kind, code, lock=True)
+        with self._history.telling_deletion(session, kind, code):
+            row = party_row(session, kind, code, lock=True)
         self._history.refuse_stale(session, kind, row.code, row.version, seen_version)
         return row, party_of(session, row)
 

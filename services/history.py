@@ -5,7 +5,8 @@ untold and none is told that was undone. A record's versions never repeat, even 
 same name was deleted and made anew; so an editor knows by its version alone what it has not seen.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from models.fields import name_key
 from models.history import Act, ChangeRow
 from services.actor import Actor
 from services.differences import FieldChange
-from services.errors import Stale
+from services.errors import NotFound, Stale
 from services.paging import Page
 from services.store.engine import Store
 from services.text import clock
@@ -85,10 +86,17 @@ class History:
 
     def first_version(self, session: Session, kind: str, name: str) -> int:
         """Return the version before the first one of a new record: that of its namesake's end."""
-        newest = select(func.max(ChangeRow.version)).where(
-            ChangeRow.kind == kind, ChangeRow.name_key == name_key(name)
+        return self.first_versions(session, kind, [name])[name]
+
+    def first_versions(self, session: Session, kind: str, names: Collection[str]) -> dict[str, int]:
+        """Return that of each of several."""
+        statement = (
+            select(ChangeRow.name_key, func.max(ChangeRow.version))
+            .where(ChangeRow.kind == kind, col(ChangeRow.name_key).in_(set(map(name_key, names))))
+            .group_by(col(ChangeRow.name_key))
         )
-        return session.exec(newest).one() or 0
+        found = dict(session.exec(statement).all())
+        return {name: found.get(name_key(name), 0) for name in names}
 
     def refuse_stale(
         self, session: Session, kind: str, name: str, version: int, seen: int | None
@@ -104,6 +112,20 @@ class History:
             "Open it again to see the change; nothing was saved.",
             by=who,
         )
+
+    @contextmanager
+    def telling_deletion(self, session: Session, kind: str, name: str) -> Iterator[None]:
+        """Say who deleted a record, and when, where it is not found any more. Raises NotFound."""
+        try:
+            yield
+        except NotFound:
+            last = session.exec(_of(kind, name).limit(1)).first()
+            if last is None or last.act != Act.DELETE:
+                raise
+            when = clock(last.at, self._now().astimezone())
+            raise NotFound(
+                f"{last.who} deleted the {NOUNS[kind]} {name} {when}.", "Nothing was changed."
+            ) from None
 
     # ------------------------------------------------------------------ reading
 

@@ -1,6 +1,6 @@
 """The rows of agents and suppliers with their contacts, and the detached value that faces see."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,64 +50,81 @@ def by_code(kind: str, code: str) -> Any:
 
 def party_of(session: Session, row: PartyRow) -> Party:
     """Return one with its contacts, detached."""
-    statement = (
-        select(ContactRow, ContactTypeRow.code)
-        .join(ContactTypeRow, col(ContactTypeRow.id) == ContactRow.contact_type_id)
-        .where(ContactRow.party_id == row.id)
-        .order_by(col(ContactRow.id))
+    return party_value(row, contacts_of(session, [row])[row.id or 0], ContactTypes(session))
+
+
+def contacts_of(session: Session, rows: Iterable[PartyRow]) -> dict[int, list[ContactRow]]:
+    """Return the contacts of some agents and suppliers by the id of whose they are."""
+    found: dict[int, list[ContactRow]] = {row.id: [] for row in rows if row.id is not None}
+    statement = select(ContactRow).where(col(ContactRow.party_id).in_(found))
+    for contact in session.exec(statement.order_by(col(ContactRow.id))):
+        found[contact.party_id].append(contact)
+    return found
+
+
+class ContactTypes:
+    """The contact types by both of their names: the id, and the code."""
+
+    def __init__(self, session: Session) -> None:
+        """Read all of them; they are few."""
+        types = session.exec(select(ContactTypeRow)).all()
+        self.ids = {row.key: row.id for row in types if row.id is not None}
+        self.codes = {row.id: row.code for row in types}
+
+
+def party_value(row: PartyRow, contacts: Iterable[ContactRow], types: ContactTypes) -> Party:
+    """Return one detached, with these contacts."""
+    forms = tuple(
+        ContactForm.model_construct(
+            name=one.name, email=one.email, contact_type=types.codes[one.contact_type_id]
+        )
+        for one in contacts
     )
-    contacts = tuple(
-        ContactForm.model_construct(name=contact.name, email=contact.email, contact_type=code)
-        for contact, code in session.exec(statement)
-    )
-    form = PartyForm.model_construct(code=row.code, name=row.name, contacts=contacts)
+    form = PartyForm.model_construct(code=row.code, name=row.name, contacts=forms)
     return Party(row.kind, form, row.version)
 
 
 def replace_contacts(session: Session, row: PartyRow, contacts: Collection[ContactForm]) -> None:
     """Keep the rows that stay, since mail refers to them; remove and add the others."""
-    types = contact_types(session)
+    types = ContactTypes(session)
     wanted = {}
     for place, contact in enumerate(contacts):
-        type_id = types.get(name_key(contact.contact_type))
+        type_id = types.ids.get(name_key(contact.contact_type))
         if type_id is None:
             path = f"contacts.{place}.contact_type"
             raise InvalidInput({path: f"There is no contact type {contact.contact_type}."})
         wanted[address_key(contact.email), type_id] = contact
-    reconcile(session, row, wanted, scope=None)
-
-
-def contact_types(session: Session) -> dict[str, int]:
-    """Return the ids of the contact types by their keys."""
-    return {key: id_ for key, id_ in session.exec(select(ContactTypeRow.key, ContactTypeRow.id))
-            if id_ is not None}  # fmt: skip
+    reconcile(session, row, contacts_of(session, [row])[row.id or 0], wanted)
+    session.flush()
 
 
 def reconcile(
     session: Session,
     party: PartyRow,
+    there: Iterable[ContactRow],
     wanted: Mapping[tuple[str, int], ContactForm],
-    scope: Collection[str] | None,
-) -> LoadResult:
-    """Make a party's contacts the wanted ones, within the addresses of `scope` (None: all)."""
-    there = {
-        (row.email_key, row.contact_type_id): row
-        for row in session.exec(select(ContactRow).where(ContactRow.party_id == party.id))
-        if scope is None or row.email_key in scope
-    }
-    surplus = [row.id for key, row in there.items() if key not in wanted]
-    session.exec(delete(ContactRow).where(col(ContactRow.id).in_(surplus)))
-    added = updated = 0
+) -> tuple[LoadResult, list[ContactRow]]:
+    """Make the contacts that are there the wanted ones: by address and type, and what they are.
+
+    Return what that did, and the contacts in their place. Nothing is flushed.
+    """
+    old = {(row.email_key, row.contact_type_id): row for row in there}
+    surplus = [row.id for key, row in old.items() if key not in wanted]
+    if surplus:
+        session.exec(delete(ContactRow).where(col(ContactRow.id).in_(surplus)))
+    updated = 0
+    rows = {key: row for key, row in old.items() if key in wanted}
     for key, contact in wanted.items():
-        row = there.get(key) or ContactRow(
+        row = old.get(key) or ContactRow(
             party_id=party.id or 0, email=contact.email, email_key=key[0], contact_type_id=key[1]
         )
-        added += key not in there
-        updated += key in there and (row.name, row.email) != (contact.name, contact.email)
+        updated += key in old and (row.name, row.email) != (contact.name, contact.email)
         row.name, row.email = contact.name, contact.email
         session.add(row)
-    session.flush()
-    return LoadResult(added, updated, len(wanted) - added - updated, len(surplus))
+        rows[key] = row
+    added = len(wanted.keys() - old.keys())
+    result = LoadResult(added, updated, len(wanted) - added - updated, len(surplus))
+    return result, list(rows.values())
 
 
 def new_party(session: Session, history: History, kind: str, form: PartyForm) -> PartyRow:
@@ -118,9 +135,10 @@ def new_party(session: Session, history: History, kind: str, form: PartyForm) ->
     return PartyRow(kind=kind, code=form.code, name=form.name, version=version)
 
 
-def noted(session: Session, history: History, row: PartyRow, old: Party | None) -> Party:
-    """Write down what a save changed, and return what it is now."""
-    new = party_of(session, row)
+def noted(
+    session: Session, history: History, row: PartyRow, old: Party | None, new: Party
+) -> Party:
+    """Write down what a save made of one, and return it as it is now."""
     changes = differences(PartyForm, old.form if old else None, new.form)
     if changes:
         row.version += 1

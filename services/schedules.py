@@ -174,7 +174,8 @@ class ScheduleService:
     def _to_change(
         self, session: Session, account: str, seen_version: int | None
     ) -> tuple[ScheduleRow, EmailAccountRow]:
-        row, owner = schedule_row(session, account, lock=True)
+        with self._history.telling_deletion(session, KIND, account):
+            row, owner = schedule_row(session, account, lock=True)
         self._history.refuse_stale(session, KIND, owner.name, row.version, seen_version)
         return row, owner
 

@@ -8,7 +8,7 @@ from sqlmodel import select
 from models.account import EmailAccountRow
 from models.history import Act, ChangeRow
 from services.bootstrap import Services
-from services.errors import InvalidInput
+from services.errors import InvalidInput, NotFound
 from services.history import Change
 from tests.stores import Clock, imap_raw, office365_raw, save, smtp_raw
 
@@ -215,6 +215,32 @@ def test_what_no_rule_allows_any_more_can_still_be_deleted(services: Services) -
         session.get_one(EmailAccountRow, saved.id).description = "rang\x07"
     services.accounts.delete(saved.id)
     assert told(services, "account")[0].fields == ()
+
+
+def test_whoever_saves_what_was_deleted_is_told_by_whom(services: Services) -> None:
+    saved = save(services, imap_raw())
+    seen = services.schedules.save({"account": "RESERVATIONS"})
+    services.schedules.delete("RESERVATIONS")
+    told_who = f"{services.actor.who} deleted the "
+    with pytest.raises(NotFound, match=f"{told_who}schedule of RESERVATIONS today"):
+        services.schedules.save({"account": "RESERVATIONS"}, "RESERVATIONS", seen.version)
+    services.accounts.delete(saved.id)
+    with pytest.raises(NotFound, match=f"{told_who}email account RESERVATIONS today"):
+        save(services, imap_raw(), of=saved.id, seen_version=saved.version)
+    services.codes.delete("contact-type", "AC")
+    with pytest.raises(NotFound, match=f"{told_who}contact type AC today"):
+        services.codes.delete("contact-type", "AC")
+    with pytest.raises(NotFound, match="There is no agent ACME"):
+        services.contacts.delete("agent", "ACME")
+
+
+def test_applying_a_file_is_told_and_planning_it_is_not(services: Services) -> None:
+    save(services, imap_raw())
+    text = services.account_text.export()
+    plan = services.account_text.plan(text.replace("993", "1993"))
+    assert len(told(services, "account")) == 1
+    services.account_text.apply(plan, without_secrets=True)
+    assert fields(told(services, "account")[0]) == {"Port Number": "993 -> 1993"}
 
 
 @pytest.mark.parametrize("kind", ["account", "agent", "contact-type", "schedule"])
