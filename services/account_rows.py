@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from pydantic import ValidationError
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, select, update
 
 from models.account import (
     Account,
@@ -25,7 +25,7 @@ from models.account import (
 )
 from models.codes import ContactTypeRow, QueueDestinationRow
 from models.fields import address_key, name_key
-from models.mail import MailboxMarkRow
+from models.mail import LedgerRow, MailboxMarkRow
 from services.codes import row_id
 from services.errors import InvalidInput, NotFound, ServiceError
 from services.protocols import protocol
@@ -177,6 +177,32 @@ def _moment(start: str | date, now: datetime) -> datetime | None:
     if isinstance(start, date):
         return datetime.combine(start, time()).astimezone().astimezone(UTC)
     return now if start == "now" else None
+
+
+def forget_old_mark(
+    session: Session, row: EmailAccountRow, draft: AccountDraft, importing: ImportSettings
+) -> bool:
+    """Return whether no import has started, or has to look at everything again from now on.
+
+    Another mailbox or start makes the mark worthless; the ledger recognises what is here already.
+    """
+    moved = row.mailbox != draft.settings.mailbox() or row.protocol != draft.protocol
+    if moved:
+        _retire_items(session, row)
+    mark = session.get(MailboxMarkRow, row.id)
+    if mark is not None and (moved or row.import_start != str(importing.start)):
+        session.delete(mark)
+        mark = None
+    return mark is None
+
+
+def _retire_items(session: Session, row: EmailAccountRow) -> None:
+    """Have no item of the old mailbox taken for one of the new: UIDVALIDITY may be the same."""
+    session.execute(
+        update(LedgerRow)
+        .where(col(LedgerRow.account_id) == row.id, ~col(LedgerRow.scope).startswith("before "))
+        .values(scope=f"before {row.version}: " + col(LedgerRow.scope))
+    )
 
 
 def replace_children(session: Session, row: EmailAccountRow, wanted: ImportSettings) -> None:

@@ -16,8 +16,9 @@ from sqlmodel import Session, select
 from models.account import Account, AccountDraft, EmailAccountRow
 from models.fields import name_key
 from services import account_rows
+from services.account_questions import questions
 from services.account_toml import AccountFile, read_toml, values_of, write_toml
-from services.accounts import AccountService, may_serve, questions
+from services.accounts import AccountService, may_serve
 from services.errors import InvalidInput, Stale
 from services.forms import check
 from services.store.engine import Store

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
-from sqlmodel import Session, col, func, select, update
+from sqlmodel import Session, func, select
 
 from models.account import (
     Account,
@@ -22,16 +22,17 @@ from models.account import (
 )
 from models.fields import name_key
 from models.history import Act
-from models.mail import LedgerRow, MailboxMarkRow, MailRow
+from models.mail import MailRow
 from models.schedule import ScheduleRow
 from services import account_list, account_rows
 from services.account_changes import KIND, account_changes
 from services.account_draft import draft_from
-from services.account_list import AccountLine, waiting
+from services.account_list import AccountLine
+from services.account_questions import ask, other_system, refuse_deletion
 from services.actor import Actor
 from services.config import Config
 from services.differences import FieldChange
-from services.errors import InUse, InvalidInput, NeedsConsent, NotFound, ServiceError
+from services.errors import InvalidInput, NotFound, ServiceError
 from services.history import History
 from services.protocols import PROTOCOLS
 from services.schedule_rows import note_deletion
@@ -153,7 +154,7 @@ class AccountService:
             with self._history.telling_deletion(session, KIND, draft.identity.name):
                 raise NotFound("This account has been deleted meanwhile.")
         self._refuse_wrong(session, row, draft, seen_version, lacking=lacking)
-        _ask(session, row, draft, consent)
+        ask(session, row, draft, consent)
         before = account_rows.load(session, self._vault, row) if row else None
         row = self._write(session, row, draft, self._now())
         self._note(session, row, before, draft)
@@ -163,7 +164,7 @@ class AccountService:
         """Return what goes with an account, to be confirmed. Raises NotFound, InUse."""
         with self._store.read() as session:
             row = _row(session, which)
-            _refuse_deletion(session, row)
+            refuse_deletion(session, row)
             kept = session.exec(
                 select(func.count()).select_from(MailRow).where(MailRow.account_id == row.id)
             ).one()
@@ -180,7 +181,7 @@ class AccountService:
             with self._history.telling_deletion(session, KIND, str(which)):
                 row = _row(session, which, lock=True)
             self._history.refuse_stale(session, KIND, row.name, row.version, seen_version)
-            _refuse_deletion(session, row)
+            refuse_deletion(session, row)
             self._note_deletion(session, row)
             session.delete(row)
 
@@ -212,7 +213,7 @@ class AccountService:
         elif row.protocol != draft.protocol:
             self._vault.remove(session, row.id)
         importing = draft.importing or ImportSettings()
-        started = not _forget_old_mark(session, row, draft, importing)
+        started = not account_rows.forget_old_mark(session, row, draft, importing)
         account_rows.fill(row, draft)
         account_rows.fill_import(row, importing, now, started=started)
         session.add(row)
@@ -224,7 +225,7 @@ class AccountService:
 
     def _resign_other(self, session: Session, row: EmailAccountRow | None, now: datetime) -> None:
         """Take the System Email Account from whoever has it."""
-        other = _other_system(session, row, lock=True)
+        other = other_system(session, row, lock=True)
         if other:
             other.is_system = False
             account_rows.stamp(other, self._actor.who, now)
@@ -354,91 +355,3 @@ def _name_errors(session: Session, row: EmailAccountRow | None, name: str) -> di
         select(EmailAccountRow.name).where(EmailAccountRow.name_key == name_key(name))
     ).first()
     return {"identity.name": f"There is an account {taken} already."} if taken else {}
-
-
-def _ask(
-    session: Session, row: EmailAccountRow | None, draft: AccountDraft, consent: Collection[str]
-) -> None:
-    """Raise NeedsConsent for the first thing that was not agreed to."""
-    for word, question in questions(session, row, draft).items():
-        if word not in consent:
-            raise NeedsConsent(question, word)
-
-
-def questions(session: Session, row: EmailAccountRow | None, draft: AccountDraft) -> dict[str, str]:
-    """Return what saving a draft must be agreed to: the word that agrees → the question."""
-    found = {}
-    if row and row.protocol != draft.protocol:
-        found["protocol"] = (
-            f"Change {row.name} from {PROTOCOLS[row.protocol].title} to "
-            f"{PROTOCOLS[draft.protocol].title}? Its stored secrets are discarded; mail already "
-            "imported is recognised and not imported again."
-        )
-    if row and draft.importing and session.get(MailboxMarkRow, row.id):
-        start = str(draft.importing.start)
-        if start != row.import_start:
-            found["start-over"] = (
-                f"{row.name} has imported before. Start over from the new Import From? Mail "
-                "already imported is recognised and not imported again."
-            )
-    other = _other_system(session, row) if draft.identity.is_system else None
-    if other:
-        number = waiting(session).get(other.id, 0)
-        wait = "waits there and goes" if number == 1 else "wait there and go"
-        still = f" {count(number, 'message')} still {wait} out through it."
-        found["hand-over"] = (
-            f"{other.name} is the System Email Account. Hand over to {draft.identity.name}?"
-            f"{still if number else ''}"
-        )
-    return found
-
-
-def _other_system(
-    session: Session, row: EmailAccountRow | None, *, lock: bool = False
-) -> EmailAccountRow | None:
-    statement = select(EmailAccountRow).where(EmailAccountRow.is_system)
-    if lock:
-        statement = statement.with_for_update()
-    if row is not None:
-        statement = statement.where(EmailAccountRow.id != row.id)
-    return session.exec(statement).first()
-
-
-def _forget_old_mark(
-    session: Session, row: EmailAccountRow, draft: AccountDraft, importing: ImportSettings
-) -> bool:
-    """Return whether no import has started, or has to look at everything again from now on.
-
-    Another mailbox or start makes the mark worthless; the ledger recognises what is here already.
-    """
-    moved = row.mailbox != draft.settings.mailbox() or row.protocol != draft.protocol
-    if moved:
-        _retire_items(session, row)
-    mark = session.get(MailboxMarkRow, row.id)
-    if mark is not None and (moved or row.import_start != str(importing.start)):
-        session.delete(mark)
-        mark = None
-    return mark is None
-
-
-def _retire_items(session: Session, row: EmailAccountRow) -> None:
-    """Have no item of the old mailbox taken for one of the new: UIDVALIDITY may be the same."""
-    session.execute(
-        update(LedgerRow)
-        .where(col(LedgerRow.account_id) == row.id, ~col(LedgerRow.scope).startswith("before "))
-        .values(scope=f"before {row.version}: " + col(LedgerRow.scope))
-    )
-
-
-def _refuse_deletion(session: Session, row: EmailAccountRow) -> None:
-    if row.is_system:
-        raise InUse(
-            f"{row.name} is the System Email Account.", "Hand that over to another account first."
-        )
-    number = waiting(session).get(row.id, 0)
-    if number:
-        raise InUse(
-            f"{count(number, 'message')} in the Outbox still "
-            f"{'belongs' if number == 1 else 'belong'} to {row.name}.",
-            "Wait until they are sent, or cancel them.",
-        )
