@@ -6,11 +6,12 @@ uncertain: nobody can know whether the server has it.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import BindParameter, ColumnElement, Update, bindparam
 from sqlmodel import Session, and_, col, func, or_, select, update
 
 from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
@@ -18,6 +19,22 @@ from services.errors import Fenced
 from services.sending.settle import Settlement
 
 LEASE = timedelta(seconds=90)
+
+# Statements that run for every message are made once: making one takes longer than running it.
+_OUTBOX = OutboxRow.metadata.tables["outbox"]
+_RECIPIENT = OutboxRow.metadata.tables["outbox_recipient"]
+_STATES = (
+    select(_RECIPIENT.c.address, _RECIPIENT.c.state)
+    .where(_RECIPIENT.c.outbox_id == bindparam("message"))
+    .order_by(_RECIPIENT.c.id)
+)
+_SET_STATE = (
+    update(_RECIPIENT)
+    .where(
+        _RECIPIENT.c.outbox_id == bindparam("message"), _RECIPIENT.c.address == bindparam("whom")
+    )
+    .values(state=bindparam("into"), reply=bindparam("words"))
+)
 
 _INTERRUPTED = "The program that was sending it ended or lost its store; the server may have it."
 
@@ -42,7 +59,12 @@ class Claimed:
         return tuple(at for at, state in self.states.items() if state is RecipientState.DUE)
 
 
-def is_due(now: datetime, only: int | None = None) -> ColumnElement[bool]:
+def whenever(now: Callable[[], datetime]) -> BindParameter[datetime]:
+    """Return the moment at which a statement will run."""
+    return bindparam(None, callable_=now, type_=_OUTBOX.c.next_attempt_at.type)
+
+
+def is_due(now: datetime | BindParameter[datetime], only: int | None = None) -> ColumnElement[bool]:
     """Say what may be sent now; one message that is asked for by number need not be due."""
     queued = col(OutboxRow.state) == OutboxState.QUEUED
     if only is not None:
@@ -68,36 +90,12 @@ def anything(session: Session, due: ColumnElement[bool]) -> bool:
 def claim_next(
     session: Session, due: ColumnElement[bool], now: datetime, holder: str
 ) -> Claimed | None:
-    """Claim what has waited longest of what is `due`, in one statement; None: nothing is."""
-    pick = (
-        select(OutboxRow.id)
-        .where(due)
-        .order_by(col(OutboxRow.next_attempt_at), col(OutboxRow.id))
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    claimed = session.execute(
-        update(OutboxRow)
-        .where(col(OutboxRow.id) == pick)
-        .values(
-            state=OutboxState.SENDING,
-            claim=OutboxRow.claim + 1,
-            attempts=OutboxRow.attempts + 1,
-            holder=holder,
-            lease_until=now + LEASE,
-        )
-        .returning(
-            col(OutboxRow.id),
-            col(OutboxRow.claim),
-            col(OutboxRow.message_id),
-            col(OutboxRow.envelope_from),
-            col(OutboxRow.attempts),
-            col(OutboxRow.give_up_at),
-            col(OutboxRow.data),
-        )
-        .execution_options(synchronize_session=False)
-    ).first()
+    """Claim what has waited longest of what is `due`, in one statement; None: nothing is.
+
+    Quickest with the same `due` again.
+    """
+    values = {"holder": holder, "lease_until": now + LEASE}
+    claimed = session.connection().execute(_claiming(due), values).first()
     if claimed is None:
         return None
     return Claimed(
@@ -112,13 +110,41 @@ def claim_next(
     )
 
 
+@lru_cache(maxsize=16)
+def _claiming(due: ColumnElement[bool]) -> Update:
+    pick = (
+        select(_OUTBOX.c.id)
+        .where(due)
+        .order_by(_OUTBOX.c.next_attempt_at, _OUTBOX.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    return (
+        update(_OUTBOX)
+        .where(_OUTBOX.c.id == pick)
+        .values(
+            state=OutboxState.SENDING,
+            claim=_OUTBOX.c.claim + 1,
+            attempts=_OUTBOX.c.attempts + 1,
+            holder=bindparam("holder"),
+            lease_until=bindparam("lease_until"),
+        )
+        .returning(
+            _OUTBOX.c.id,
+            _OUTBOX.c.claim,
+            _OUTBOX.c.message_id,
+            _OUTBOX.c.envelope_from,
+            _OUTBOX.c.attempts,
+            _OUTBOX.c.give_up_at,
+            _OUTBOX.c.data,
+        )
+    )
+
+
 def recipient_states(session: Session, message: int) -> dict[str, RecipientState]:
     """Return the state of every recipient of a message, by address."""
-    rows = session.exec(
-        select(OutboxRecipientRow.address, OutboxRecipientRow.state)
-        .where(OutboxRecipientRow.outbox_id == message)
-        .order_by(col(OutboxRecipientRow.id))
-    )
+    rows = session.connection().execute(_STATES, {"message": message})
     return {address: RecipientState(state) for address, state in rows}
 
 
@@ -201,29 +227,31 @@ def _lapsed(now: datetime) -> ColumnElement[bool]:
 
 def _write(session: Session, claimed: Claimed, **values: object) -> bool:
     """Write to a claimed message; False where somebody has claimed or decided on it since."""
-    done = session.execute(
-        update(OutboxRow)
+    statement = _writing(tuple(values))
+    which = {"message": claimed.id, "ours": claimed.claim}
+    return session.connection().execute(statement, values | which).first() is not None
+
+
+@lru_cache(maxsize=16)
+def _writing(names: tuple[str, ...]) -> Update:
+    return (
+        update(_OUTBOX)
         .where(
-            col(OutboxRow.id) == claimed.id,
-            col(OutboxRow.claim) == claimed.claim,
-            col(OutboxRow.state).in_((OutboxState.SENDING, OutboxState.UNCERTAIN)),
+            _OUTBOX.c.id == bindparam("message"),
+            _OUTBOX.c.claim == bindparam("ours"),
+            _OUTBOX.c.state.in_((OutboxState.SENDING, OutboxState.UNCERTAIN)),
         )
-        .values(**values)
-        .returning(col(OutboxRow.id))
-        .execution_options(synchronize_session=False)
+        .values({name: bindparam(name) for name in names})
+        .returning(_OUTBOX.c.id)
     )
-    return done.first() is not None
 
 
 def _set_recipients(
     session: Session, claimed: Claimed, states: Mapping[str, tuple[RecipientState, str]]
 ) -> None:
-    for address, (state, words) in states.items():
-        session.execute(
-            update(OutboxRecipientRow)
-            .where(
-                col(OutboxRecipientRow.outbox_id) == claimed.id,
-                col(OutboxRecipientRow.address) == address,
-            )
-            .values(state=state, reply=words)
-        )
+    values = [
+        {"message": claimed.id, "whom": address, "into": state, "words": words}
+        for address, (state, words) in states.items()
+    ]
+    if values:
+        session.connection().execute(_SET_STATE, values)

@@ -125,8 +125,10 @@ class Deliverer:
         work.tally.add(Tally(queued=put_off, failed=given_up))
 
     def _due(self, work: "_Round") -> ColumnElement[bool]:
-        due = claims.is_due(self._now(), work.only)
-        return and_(due, col(OutboxRow.account_id) == work.account_id)
+        if work.due is None:
+            due = claims.is_due(claims.whenever(self._now), work.only)
+            work.due = and_(due, col(OutboxRow.account_id) == work.account_id)
+        return work.due
 
     def _with_connection(self, work: "_Round") -> None:
         """Hold a slot while this account's mail goes out. Raises ServiceError: all of it waits."""
@@ -248,7 +250,7 @@ class Deliverer:
             return self._next(session, work) if _goes_on(work, attempt) else None
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Round:
     """One account's turn in a run."""
 
@@ -257,6 +259,8 @@ class _Round:
     around: Surroundings
     stop: Callable[[], bool]
     tally: Tally
+    due: ColumnElement[bool] | None = None
+    """What may be sent, at the moment a statement runs."""
 
 
 def _goes_on(work: _Round, attempt: Attempt) -> bool:
