@@ -20,7 +20,7 @@ from services.differences import differences
 from services.errors import InUse, InvalidInput
 from services.forms import check
 from services.history import History
-from services.paging import Page
+from services.paging import Page, cut, direction
 from services.party_rows import (
     LoadResult,
     Party,
@@ -67,7 +67,11 @@ class ContactService:
     def list(
         self, kind: str, text: str = "", after: str | None = None, limit: int = 200
     ) -> Page[PartyLine]:
-        """Return a page in the order of codes; `text` is sought in codes, names and addresses."""
+        """Return a page in the order of codes; `text` is sought in codes, names and addresses.
+
+        `after` is as `services.paging` says.
+        """
+        backwards, place = direction(after)
         number = (
             select(func.count())
             .select_from(ContactRow)
@@ -77,12 +81,13 @@ class ContactService:
         statement = _filtered(
             select(PartyRow.code, PartyRow.name, PartyRow.version, number), kind, text
         )
-        if after is not None:
-            statement = statement.where(col(PartyRow.code) > after)
+        code = col(PartyRow.code)
+        if place is not None:
+            statement = statement.where(code < place if backwards else code > place)
+        order = code.desc() if backwards else code
         with self._store.read() as session:
-            found = session.exec(statement.order_by(col(PartyRow.code)).limit(limit + 1)).all()
-        rows = [PartyLine(*row) for row in found[:limit]]
-        return Page(rows, rows[-1].code if len(found) > limit else None)
+            found = session.exec(statement.order_by(order).limit(limit + 1)).all()
+        return cut([PartyLine(*row) for row in found], limit, backwards, lambda row: row.code)
 
     def count(self, kind: str, text: str = "") -> int:
         """Return how many a list with this filter has."""

@@ -20,9 +20,9 @@ from models.fields import name_key
 from models.mail import MailRow, MailTextRow, Outcome
 from services.causes import Cause, alike, is_open_error
 from services.errors import InvalidInput, NotFound
-from services.store.search import Term, place, search_in, terms
+from services.store.search import MailSearch, Plan, Term, place, search_in, terms
 
-FEW = 2_000
+FEW = 1_000
 """Up to so many messages are looked at one by one rather than through a longer list."""
 
 
@@ -54,24 +54,35 @@ class MailFilter:
 
 
 Conditions = list[ColumnElement[bool]]
+Place = tuple[datetime, int]
+"""When a message was received, and its number."""
 
 
 def selection(session: Session, wanted: MailFilter, columns: Any = MailRow) -> "Selection":
     """Return how to read what a filter lets through. Raises NotFound for names of nothing."""
     conditions = _conditions(session, wanted)
     asked = terms(wanted.text)
-    of_type = _of_type(session, wanted, scarce=True)
-    found = _few(session, of_type or conditions) if of_type or (asked and conditions) else None
+    type_id = _type_id(session, wanted.contact_type)
+    found = _few(session, conditions, type_id) if type_id or (asked and conditions) else None
     if found is not None:
         conditions.append(col(MailRow.id).in_(found))
-        return Selection(columns, conditions, asked, scarce=True)
-    conditions += _of_type(session, wanted, scarce=False)
-    return Selection(columns, conditions, asked, scarce=False)
+        return Selection(columns, conditions, Plan((), asked))
+    if type_id:
+        conditions.append(_has_type(type_id))
+    return Selection(columns, conditions, search_in(session).plan(session, asked))
 
 
-def _few(session: Session, conditions: Conditions) -> Sequence[int | None] | None:
-    """Return the numbers of what fits, None where that is much."""
-    found = session.exec(select(MailRow.id).where(*conditions).limit(FEW + 1)).all()
+def _few(
+    session: Session, conditions: Conditions, type_id: int | None
+) -> Sequence[int | None] | None:
+    """Return the numbers of what fits, None where that is much; with a type, all of that type."""
+    statement = select(MailRow.id).limit(FEW + 1)
+    if type_id:
+        contact = col(ContactRow.id) == col(MailRow.contact_id)
+        of_type = col(ContactRow.contact_type_id) == type_id
+        found = session.exec(statement.join(ContactRow, contact).where(of_type)).all()
+    else:
+        found = session.exec(statement.where(*conditions)).all()
     return found if len(found) <= FEW else None
 
 
@@ -81,25 +92,26 @@ class Selection:
 
     columns: Any
     conditions: Conditions
-    asked: tuple[Term, ...]
-    scarce: bool
+    sought: Plan
 
     def statement(self, session: Session, *, backwards: bool, after: str | None) -> Any:
         """Return the statement that reads from a place on, newest first or backwards."""
         start = None if after is None else _read_place(after)
-        if self.asked and not self.scarce:
-            return self._hits(session, backwards, start)
+        conditions = [*self.conditions, *map(_has, self.sought.compared)]
+        if self.sought.indexed:
+            return self._hits(search_in(session), conditions, backwards, start)
         order = [col(MailRow.received_at), col(MailRow.id)]
         return (
             select(self.columns)
-            .where(*self.conditions, *map(_has, self.asked), *_beyond(backwards, start))
+            .where(*conditions, *_beyond(backwards, start))
             .order_by(*(column if backwards else column.desc() for column in order))
         )
 
-    def _hits(self, session: Session, backwards: bool, start: tuple[datetime, int] | None) -> Any:
-        search = search_in(session)
+    def _hits(
+        self, search: MailSearch, conditions: Conditions, backwards: bool, start: Place | None
+    ) -> Any:
         statement = select(self.columns).select_from(search.hits())
-        statement = statement.where(search.has(self.asked), *self.conditions)
+        statement = statement.where(search.has(self.sought.indexed), *conditions)
         if start is not None:
             edge = place(*start)
             statement = statement.where(search.place > edge if backwards else search.place < edge)
@@ -111,7 +123,7 @@ def place_of(row: MailRow) -> str:
     return f"{row.received_at.isoformat()}|{row.id}"
 
 
-def _read_place(token: str) -> tuple[datetime, int]:
+def _read_place(token: str) -> Place:
     moment, _, number = token.rpartition("|")
     try:
         return datetime.fromisoformat(moment).astimezone(UTC), int(number)
@@ -119,7 +131,7 @@ def _read_place(token: str) -> tuple[datetime, int]:
         raise InvalidInput({"after": "This is no place in the list."}) from error
 
 
-def _beyond(backwards: bool, start: tuple[datetime, int] | None) -> Conditions:
+def _beyond(backwards: bool, start: Place | None) -> Conditions:
     """Return the conditions that a row comes behind a place, or before it."""
     if start is None:
         return []
@@ -184,17 +196,19 @@ def _in_queue(session: Session, name: str) -> Conditions:
     return [col(MailRow.queue_id) == queue_id]
 
 
-def _of_type(session: Session, wanted: MailFilter, *, scarce: bool) -> Conditions:
-    """Return the condition of a contact's type: from its contacts on where that is little mail."""
-    if not wanted.contact_type:
-        return []
-    code = wanted.contact_type.strip()
-    type_id = session.exec(
-        select(ContactTypeRow.id).where(ContactTypeRow.key == name_key(code))
-    ).first()
+def _type_id(session: Session, code: str) -> int | None:
+    code = code.strip()
+    if not code:
+        return None
+    wanted = select(ContactTypeRow.id).where(ContactTypeRow.key == name_key(code))
+    type_id = session.exec(wanted).first()
     if type_id is None:
         raise NotFound(f"There is no contact type {code}.")
-    contacts = select(ContactRow.id).where(col(ContactRow.contact_type_id) == type_id)
-    if scarce:
-        return [col(MailRow.contact_id).in_(contacts)]
-    return [contacts.where(col(ContactRow.id) == col(MailRow.contact_id)).exists()]
+    return type_id
+
+
+def _has_type(type_id: int) -> ColumnElement[bool]:
+    """Return the condition that a message's contact has a type, message by message."""
+    return exists().where(
+        col(ContactRow.id) == col(MailRow.contact_id), col(ContactRow.contact_type_id) == type_id
+    )

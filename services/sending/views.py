@@ -11,7 +11,7 @@ from sqlmodel import Session, col, or_, select
 from models.fields import address_key
 from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
 from services.errors import NotFound
-from services.paging import Page
+from services.paging import Page, cut, direction
 from services.people import contact_words
 
 
@@ -61,14 +61,15 @@ def page(
     session: Session, text: str, state: OutboxState | None, after: str | None, limit: int
 ) -> Page[OutboxMessage]:
     """Return messages newest first; `text` is sought in subjects, bookings, ids and recipients."""
+    backwards, place = direction(after)
     where = [] if state is None else [col(OutboxRow.state) == state]
     if text.strip():
         where.append(_matches(text.strip()))
-    if after is not None:
-        where.append(col(OutboxRow.id) < int(after))
-    found = _read(session, where, limit + 1)
-    rows = found[:limit]
-    return Page(rows, str(rows[-1].id) if len(found) > limit else None)
+    if place is not None:
+        number = col(OutboxRow.id)
+        where.append(number > int(place) if backwards else number < int(place))
+    found = _read(session, where, limit + 1, backwards=backwards)
+    return cut(found, limit, backwards, lambda row: str(row.id))
 
 
 def one(session: Session, which: int) -> OutboxMessage:
@@ -90,12 +91,12 @@ def _matches(text: str) -> ColumnElement[bool]:
 
 
 def _read(
-    session: Session, where: Sequence[ColumnElement[bool]], limit: int
+    session: Session, where: Sequence[ColumnElement[bool]], limit: int, *, backwards: bool = False
 ) -> list[OutboxMessage]:
     rows = session.exec(
         select(OutboxRow)
         .where(*where)
-        .order_by(col(OutboxRow.id).desc())
+        .order_by(col(OutboxRow.id).asc() if backwards else col(OutboxRow.id).desc())
         .limit(limit)
         .options(defer(OutboxRow.data))  # type: ignore[arg-type]  # SQLModel types it as bytes
         .execution_options(populate_existing=True)

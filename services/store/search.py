@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, FromClause, column, func, join, literal_column, table
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from models.mail import MailRow, MailTextRow
 
@@ -21,11 +21,14 @@ BODY_CHARACTERS = 16_000
 """How much of a body is indexed: indexing costs an import more than parsing does, PostgreSQL
 takes a megabyte at most, and further down in a mail stands what older mails say."""
 
+FREQUENT = 20_000
+"""Messages from which a word is a frequent one."""
+
 _WORD_CHARACTERS = 60
 """PostgreSQL drops words above 2,046 bytes; nobody looks for more than the beginning of them."""
 
-_ID_BITS = 29
-_ID_MASK = (1 << _ID_BITS) - 1
+ID_BITS = 29
+_ID_MASK = (1 << ID_BITS) - 1
 _ASCII = re.compile(r"[^0-9a-z]+")
 _OTHER = re.compile(r"[\W_]+")
 _ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
@@ -68,7 +71,7 @@ def terms(text: str) -> tuple[Term, ...]:
 
 def place(received: datetime, mail_id: int) -> int:
     """Return where a message stands among hits: by the second it was received, then its number."""
-    return int(received.timestamp()) << _ID_BITS | mail_id & _ID_MASK
+    return int(received.timestamp()) << ID_BITS | mail_id & _ID_MASK
 
 
 def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]:
@@ -83,8 +86,20 @@ def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]
     }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How terms are found: some through the index, some by looking at the text of what is left."""
+
+    indexed: tuple[Term, ...]
+    compared: tuple[Term, ...] = ()
+
+
 class MailSearch(Protocol):
     """Finds mail by its text, newest first, without looking at all that it finds."""
+
+    def plan(self, session: Session, asked: Sequence[Term]) -> Plan:
+        """Return how these terms are found soonest."""
+        ...
 
     @property
     def place(self) -> Any:
@@ -104,6 +119,26 @@ class SqliteSearch:
     """FTS5, which yields hits in the order of their place."""
 
     _index = table("mail_fts", column("rowid"), column("mail_fts"))
+
+    def plan(self, session: Session, asked: Sequence[Term]) -> Plan:
+        """Compare words that many messages have, for which FTS5 takes longest.
+
+        It gathers every message that has a word with a beginning before it yields the first one:
+        60 ms for a million. A frequent word is found as soon by looking into the newest mail.
+        """
+        indexed, compared = [], []
+        for term in asked:
+            if term.begins and self._is_frequent(session, term.words[-1]):
+                compared.append(term)
+                rest = term.words[:-1]
+                indexed += [Term(rest, begins=False)] if rest else []
+            else:
+                indexed.append(term)
+        return Plan(tuple(indexed), tuple(compared))
+
+    def _is_frequent(self, session: Session, word: str) -> bool:
+        hit = select(self._index.c.rowid).where(self.has([Term((word,), begins=False)]))
+        return session.exec(hit.offset(FREQUENT).limit(1)).first() is not None
 
     @property
     def place(self) -> Any:
@@ -125,6 +160,10 @@ class SqliteSearch:
 
 class PostgresSearch:
     """tsvector, computed for the index and for what is looked at; nothing of it is stored."""
+
+    def plan(self, session: Session, asked: Sequence[Term]) -> Plan:
+        """Leave it to PostgreSQL, which knows how frequent words are."""
+        return Plan(tuple(asked))
 
     @property
     def place(self) -> Any:

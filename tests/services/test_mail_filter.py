@@ -17,6 +17,7 @@ from services.errors import NotFound
 from services.mail import COUNTED
 from services.mail_filter import MailFilter, Shown
 from services.paging import LAST
+from services.store import search
 from tests.mails import add
 from tests.stores import SQLITE_ONLY, START, imap_raw, save
 
@@ -48,10 +49,12 @@ def ids(services: Services) -> dict[str, list[int]]:
     }
 
 
-@pytest.fixture(params=[0, 3, 2_000])
+@pytest.fixture(params=[(0, 0), (0, 20_000), (3, 5), (1_000, 20_000)])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take so many messages for few: whatever the way to the answer, it is the same."""
-    monkeypatch.setattr(mail_filter, "FEW", request.param)
+    """Take so many messages for few, and for many: whatever the way, the answer is the same."""
+    few, many = request.param
+    monkeypatch.setattr(mail_filter, "FEW", few)
+    monkeypatch.setattr(search, "FREQUENT", many)
 
 
 CASES = [
