@@ -6,6 +6,7 @@ needs them waits with a word (`Page.services`).
 
 import asyncio
 import os
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -21,10 +22,10 @@ from services.errors import ServiceError
 from tui.door import Door
 from tui.last_door import LastDoor
 from tui.menu import MENU, MENU_PAGE, Place, place, places
-from tui.still import NoColour, PlainBar
+from tui.still import NoColour, PlainBar, is_dumb
 from tui.terminal.driver import ThriftyDriver
 from tui.typeahead import TypeAhead
-from tui.widgets.glyphs import is_utf8
+from tui.widgets.glyphs import ASCII, glyphs
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -89,10 +90,11 @@ class Console(LastDoor):
         self.COMMANDS = {Jump}  # type: ignore[misc]
         self.register_theme(THEME)
         self.theme = THEME.name
+        self.no_color = self.no_color or is_dumb(os.environ)
         if self.no_color:
             self._filters: list[LineFilter] = [NoColour()]
         ScrollBar.renderer = PlainBar
-        self.set_class(not is_utf8(os.environ), "-ascii")
+        self.set_class(glyphs() is ASCII, "-ascii")
 
     # ------------------------------------------------------------------ start
 
@@ -258,8 +260,12 @@ class Console(LastDoor):
 def run_console(config: "Config | None" = None) -> int:
     """Run the console and return the exit code.
 
-    0, or 1 where it broke, 129 where its terminal vanished, 128 and the number of a signal.
+    0, or 1 where it broke, 129 where its terminal vanished, 128 and the number of a signal; 2
+    without a terminal.
     """
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+        sys.stderr.write("The console needs a terminal. Scripts use commands: tourmail --help\n")
+        return 2
     console = Console(config, ThriftyDriver)
     console.run()
     return console.return_code or (1 if console.bugs else 0)

@@ -1,11 +1,17 @@
 """What makes Textual calm and legible on any terminal."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.scrollbar import ScrollBarRender
+
+
+def is_dumb(environ: Mapping[str, str]) -> bool:
+    """Tell whether the terminal knows no colours by its kind; Textual sends true colour to it."""
+    return environ.get("TERM") in ("dumb", "unknown")
 
 
 class NoColour(LineFilter):

@@ -73,6 +73,22 @@ class ThriftyDriver(LinuxDriver):
             signal.signal(number, before)
         self._handlers.clear()
 
+    def _sigtstp_application(self, *_: object) -> None:
+        # Not here, since the signal may have interrupted a write.
+        if self._auto_restart:
+            self._loop.call_soon_threadsafe(super()._sigtstp_application)
+        else:  # somebody else's program has the terminal, and the loop
+            super()._sigtstp_application()
+
+    def _sigcont_application(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if self._must_signal_resume:  # it has put itself to sleep
+            super()._sigcont_application()
+        else:
+            self._get_terminal_size()
+
     # ------------------------------------------------------------------ output
 
     def write(self, data: str) -> None:

@@ -71,8 +71,9 @@ class Keyboard:
         data = self._read() if ready else None
         if data == b"":
             return 128 + signal.SIGHUP
-        for event in self._events(self._decoder.decode(data) if data else ""):
-            self._hand_on(event)
+        for character in self._decoder.decode(data) if data else [""]:
+            for event in self._events(character):
+                self._hand_on(event)
         return None
 
     def _read(self) -> bytes:
@@ -81,11 +82,10 @@ class Keyboard:
         except OSError:  # EIO: how Linux says that a terminal's other side is gone
             return b""
 
-    def _events(self, text: str) -> Iterator[Message]:
+    def _events(self, character: str) -> Iterator[Message]:
+        """Yield what a character completes; with "", what has waited for its rest too long."""
         try:
-            if text:  # "" would be the parser's end
-                yield from self._parser.feed(text)
-            yield from self._parser.tick()
+            yield from self._parser.feed(character) if character else self._parser.tick()
         except Exception:  # noqa: BLE001 - Textual's parser chokes on some noise, for good
             self._parser = self._parser.successor()
 

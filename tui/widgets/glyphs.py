@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,17 @@ def is_utf8(environ: Mapping[str, str]) -> bool:
     return False
 
 
+def started_with() -> Mapping[str, str]:
+    """Return the environment as it was before Python made the C locale one of UTF-8 (PEP 538)."""
+    try:
+        given = Path("/proc/self/environ").read_bytes().decode(errors="replace").split("\0")
+    except OSError:  # not Linux
+        return os.environ
+    before = [line.partition("=")[2] for line in given if line.startswith("LC_CTYPE=")]
+    return {**os.environ, "LC_CTYPE": before[0] if before else ""}
+
+
 @cache
 def glyphs() -> Glyphs:
     """Return the set that the process's locale can show."""
-    return Glyphs() if is_utf8(os.environ) else ASCII
+    return Glyphs() if is_utf8(started_with()) else ASCII

@@ -12,7 +12,7 @@ TOKEN = re.compile(
     r"|(?P<control>[\x00-\x1f\x7f])"
     r"|(?P<text>[^\x00-\x1f\x7f]+)"
 )
-SILENT = re.compile(r"\?[\d;]+[hlp]|\?[\d;]+\$p|[<>]\d*u|\d* q")
+SILENT = re.compile(r"\?[\d;]+[hlp]|\?[\d;]+\$p|\d* q")
 OFF = {"22": "12", "23": "3", "24": "4", "25": "5", "27": "7", "28": "8", "29": "9", "55": "53"}
 
 
@@ -49,6 +49,8 @@ class Emulator:
         self.modes: set[str] = set()
         self.unknown: list[str] = []
         self.pen = PLAIN
+        self.keyboards = 0
+        """How many times the keyboard's protocol was changed and not given back (kitty)."""
         self._rest = ""
         self.main: list[list[Cell]] | None = None
         """The main screen, while the alternate one is shown."""
@@ -165,6 +167,8 @@ class Emulator:
             self.cells = self._blank()
         elif final == "m":
             self.pen = drawn(self.pen, numbers)
+        elif final in (">u", "<u"):
+            self.keyboards = max(self.keyboards + (1 if final == ">u" else -1), 0)
         elif final in ("?h", "?l"):
             self._mode(numbers.split(";"), on=final == "?h")
         elif not SILENT.fullmatch(private + numbers + found["between"] + found["final"]):

@@ -14,7 +14,11 @@ from typing import Self
 from tests.tui.terminal.emulator import Emulator
 
 ANSWERS = {"\x1b[?2026$p": "\x1b[?2026;2$y"}
-"""What a modern terminal says when it is asked for synchronized output."""
+"""What a terminal says that knows synchronized output."""
+PIXELS = {**ANSWERS, "\x1b[?2048$p": "\x1b[?2048;2$y"}
+"""What one says that also reports its size in pixels."""
+HIDDEN = ("LANG", "LC_ALL", "LC_CTYPE", "NO_COLOR", "COLORTERM", "COLUMNS", "LINES", "TMUX")
+"""What a developer's own terminal must not change."""
 
 
 class Line:
@@ -25,18 +29,19 @@ class Line:
         *command: str,
         environ: Mapping[str, str] | None = None,
         size: tuple[int, int] = (80, 24),
-        answers: bool = True,
+        answers: Mapping[str, str] = ANSWERS,
         encoding: str = "utf-8",
     ) -> None:
         self.screen = Emulator(*size)
         self.written = b""
         self._answers, self._encoding = answers, encoding
-        environ = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(environ or {})}
+        environ = environ or {"LANG": "C.UTF-8"}
+        environ = {"TERM": "xterm-256color", **environ}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             try:
                 termios.tcsetwinsize(0, (size[1], size[0]))
-                kept = {k: v for k, v in os.environ.items() if k not in ("LANG", "NO_COLOR")}
+                kept = {k: v for k, v in os.environ.items() if k not in HIDDEN}
                 os.execve(sys.executable, [sys.executable, *command], {**kept, **environ})
             finally:
                 os._exit(127)
@@ -62,6 +67,8 @@ class Line:
         """Make the window another size."""
         self.screen.resize(columns, rows)
         termios.tcsetwinsize(self.fd, (rows, columns))
+        if "2048" in self.screen.modes:
+            self.send(f"\x1b[48;{rows};{columns};{rows * 20};{columns * 10}t")
 
     def hang_up(self) -> None:
         """Let the terminal vanish."""
@@ -85,8 +92,8 @@ class Line:
         self.written += data
         text = data.decode(self._encoding, "replace")
         self.screen.feed(text)
-        for asked, answer in ANSWERS.items():
-            if self._answers and asked in text:
+        for asked, answer in self._answers.items():
+            if asked in text:
                 self.send(answer)
         return data
 
@@ -108,20 +115,37 @@ class Line:
             pass
         return self.written[before:]
 
+    def wait_unread(self, seconds: float = 20.0) -> None:
+        """Wait for the program to end, without taking what it writes."""
+        deadline = time.monotonic() + seconds
+        while not self._ended():
+            assert time.monotonic() < deadline, "still running"
+            time.sleep(0.05)
+
+    def wait_stopped(self) -> None:
+        """Read until the program has put itself to sleep."""
+        while not os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)[0]:
+            self.read(0.05)
+        self.rest()
+
+    def _ended(self) -> bool:
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code is not None
+
     def code(self, seconds: float = 20.0) -> int:
         """Read what is left; return the exit code."""
         deadline = time.monotonic() + seconds
-        while self._code is None:
+        while not self._ended():
             assert time.monotonic() < deadline, f"still running:\n{self.screen.text()}"
             if self.fd >= 0:
                 self.read(0.05)
             else:
                 time.sleep(0.05)
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self._code = os.waitstatus_to_exitcode(status)
         while self.fd >= 0 and self.read(0):
             pass
+        assert self._code is not None
         return self._code
 
     def raw(self) -> bool:
