@@ -23,6 +23,12 @@ supplier,TRANS,Swift Transfers,Dispatch,dispatch@swift-transfers.example,OP
 supplier,GUIDE,City Guides,Mei Tanaka,mei@city-guides.example,RS
 """
 
+NIGHT_SENDER = "night@safari-lodge.example"
+NIGHT_DESK = f"supplier,LODGE,Safari Lodge,Night Desk,{NIGHT_SENDER},RS"
+"""The contact that the sample's unknown sender turns out to be; a line of the same file."""
+FORWARD_TO = "ops@kiwi-trails.example"
+"""Whom the importing account's mail may be forwarded to."""
+
 UNDELIVERABLE = "groups@old-lodge.example"
 """Whom the sample's bounce is about; the demo's servers do not answer for it."""
 
@@ -73,7 +79,7 @@ def waiting(us: str, sent: Sent, bounced: Sent, now: datetime) -> Iterator[tuple
     Each comes with the name of its kind. `sent` and `bounced` are two of OUTGOING as they left.
     """
     written = _Writer(us, now)
-    yield "a reply from somebody unknown", written.reply("night@safari-lodge.example", sent)
+    yield "a reply from somebody unknown", written.reply(NIGHT_SENDER, sent)
     yield "an automatic reply", written.automatic("walter@safari-lodge.example", sent)
     yield (
         "a new enquiry",

@@ -17,6 +17,7 @@ from services.config import Config
 from services.demo.sample import (
     CONTACT_TYPES,
     CONTACTS,
+    FORWARD_TO,
     OUTGOING,
     QUEUE,
     UNDELIVERABLE,
@@ -27,6 +28,7 @@ from services.demo.sample import (
 from services.demo.servers import DemoServers
 from services.errors import ServiceError
 from services.protocols.base import Surroundings
+from services.queue_messages import login_name
 
 MESSAGE_LIMIT_MB = 1
 """Small, so that a message above the limit need not be large."""
@@ -72,10 +74,12 @@ def fill_codes(services: Services) -> None:
     """Save contact types, users, the error queue, agents and suppliers."""
     for code, description in CONTACT_TYPES.items():
         services.codes.save("contact-type", {"code": code, "description": description})
-    for name, full_name in USERS.items():
+    me = login_name(services.actor)[:30]
+    users = {me: "You", **USERS}
+    for name, full_name in users.items():
         services.codes.save("user", {"name": name, "full_name": full_name})
-    queue = {"name": QUEUE, "description": "Mail that could not be imported", "owner": "ANNA"}
-    services.codes.save("queue", queue | {"members": list(USERS)})
+    queue = {"name": QUEUE, "description": "Mail that could not be imported", "owner": me}
+    services.codes.save("queue", queue | {"members": list(users), "system_event": True})
     services.contacts.load(CONTACTS.splitlines())
 
 
@@ -119,7 +123,7 @@ def _importing(servers: DemoServers) -> dict[str, Any]:
             "error_queue": QUEUE,
             "agent_types": ["RS", "SA"],
             "supplier_types": ["RS"],
-            "forward": [{"email": "ops@kiwi-trails.example", "name": "Operations desk"}],
+            "forward": [{"email": FORWARD_TO, "name": "Operations desk"}],
         },
     }
 

@@ -1,8 +1,11 @@
 """The demo without a terminal: the whole way from no account to a reply imported, told in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from models.mail import Outcome
+from models.fields import address_key
+from models.mail import Outcome, Reason
+from services.causes import Cause
+from services.demo.sample import CONTACTS, FORWARD_TO, NIGHT_DESK, NIGHT_SENDER
 from services.demo.sandbox import (
     Sandbox,
     fill_accounts,
@@ -13,6 +16,7 @@ from services.demo.sandbox import (
 from services.errors import ServiceError
 from services.mail_filter import MailFilter
 from services.protocols.base import Surroundings
+from services.results import Result, summary
 from services.text import count
 
 ACCOUNT = "RESERVATIONS"
@@ -20,7 +24,7 @@ _LISTED = 50
 
 
 def walk(box: Sandbox, say: Callable[[str], None]) -> None:
-    """Create accounts, test them, send, be answered, import twice, list.
+    """Create accounts, test them, send, be answered, import twice, list, forward, retry.
 
     Raises ServiceError where anything is not as it should be, so that a script notices.
     """
@@ -34,6 +38,7 @@ def walk(box: Sandbox, say: Callable[[str], None]) -> None:
     say(f"{count(box.servers.answered, 'answer')} came back.")
     _import_twice(box, say)
     _list(box, say)
+    _manage(box, say)
 
 
 def _test(box: Sandbox, name: str, say: Callable[[str], None]) -> None:
@@ -69,3 +74,23 @@ def _list(box: Sandbox, say: Callable[[str], None]) -> None:
         say(f"            {box.services.mail.get(mail.id).why}")
     if not any(mail.outcome is Outcome.IMPORTED for mail in rows):
         raise ServiceError("No reply was imported.")
+
+
+def _manage(box: Sandbox, say: Callable[[str], None]) -> None:
+    """Forward an error, take its cause away, and have it judged again."""
+    services, around = box.services, Surroundings(box.config)
+    cause = Cause(Outcome.ERROR, Reason.UNKNOWN_SENDER, address_key(NIGHT_SENDER))
+    ids = services.management.of_cause(cause)
+    say(f"My Queue: {count(services.queue_messages.counts().mine, 'message')}.")
+    _tell(services.management.forward(ids, FORWARD_TO, around), "Forwarding an error", say)
+    services.outbox.run_due(around)
+    services.contacts.load([*CONTACTS.splitlines()[:1], NIGHT_DESK])
+    say("Its sender is now a contact.")
+    _tell(services.management.retry(ids, around), "Retrying it", say)
+    say(f"My Queue: {count(services.queue_messages.counts().mine, 'message')}.")
+
+
+def _tell(results: Sequence[Result], what: str, say: Callable[[str], None]) -> None:
+    say(f"{what}: {summary(results)}")
+    if not results or not all(result.done for result in results):
+        raise ServiceError(f"{what} failed: {summary(results)}")

@@ -20,5 +20,9 @@ def test_the_headless_demo_imports_mail_of_every_kind_and_leaves_nothing(tmp_pat
     assert "= 0 before the start + 0 known + 4 imported + 4 skipped + 4 errors" in done.stdout
     assert "0 before the start + 12 known + 0 imported" in done.stdout
     assert "Re: Request: four twin rooms" in done.stdout
+    assert "My Queue: 4 messages." in done.stdout
+    assert "Forwarding an error: 1 forwarded: to ops@kiwi-trails.example." in done.stdout
+    assert "Retrying it: 1 imported: In-Reply-To names" in done.stdout
+    assert done.stdout.index("My Queue: 3 messages.") > done.stdout.index("Retrying it")
     assert "\x1b" not in done.stdout
     assert list(scratch.iterdir()) == []
