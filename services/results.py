@@ -26,6 +26,8 @@ class Result:
     """In a sentence: to whom it went, which rule fits it now, why it was refused."""
     outbox_id: int | None = None
     """The message that a forward made."""
+    about: str = ""
+    """What it is, for people: a mail's subject. Foreign text."""
 
 
 def guarded(which: int, work: Callable[[], T]) -> T | Result:
@@ -43,12 +45,17 @@ def refused(which: int, error: ServiceError) -> Result:
     return Result(which, False, REFUSED, str(error))
 
 
+def counted(results: Sequence[Result]) -> str:
+    """Count what became of all, what is as it should be first: ``3 forwarded, 1 refused``."""
+    found = Counter(result.became for result in sorted(results, key=lambda r: not r.done))
+    return ", ".join(f"{number:,} {became}" for became, number in found.items())
+
+
 def summary(results: Sequence[Result]) -> str:
     """Say what became of all: ``3 forwarded, 1 refused: There is no mail 7.``
 
     The words are those of the first message that is not as it should be, else of a single one.
     """
-    counted = Counter(result.became for result in sorted(results, key=lambda r: not r.done))
-    parts = ", ".join(f"{number:,} {became}" for became, number in counted.items())
     told = next((r for r in results if not r.done), results[0] if len(results) == 1 else None)
-    return f"{parts}: {told.words}" if told and told.words else f"{parts or 'Nothing to do'}."
+    words = counted(results) or "Nothing to do"
+    return f"{words}: {told.words}" if told and told.words else f"{words}."

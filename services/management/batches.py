@@ -12,7 +12,7 @@ from services.accounts import AccountService
 from services.errors import NotFound, ServiceError
 from services.importing.run import ImportService
 from services.importing.walk import bounded
-from services.management.cases import Brief, Case, briefs, case_of
+from services.management.cases import Brief, Case, briefs, case_of, named
 from services.management.mailbox import Mailbox
 from services.protocols.base import Surroundings
 from services.results import Result, guarded, refused
@@ -56,7 +56,8 @@ class Batches:
                         results[result.id] = result
                         self.tell(len(results), len(wanted))
                     self.around.cancel.check()
-        return [results[mail_id] for mail_id in wanted]
+        with self.store.read() as session:
+            return named(session, [results[mail_id] for mail_id in wanted])
 
     def _mailbox(self, account_id: uuid.UUID | None) -> AbstractContextManager[Mailbox | None]:
         try:

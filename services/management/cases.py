@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from sqlmodel import Session, col, select
 
 from models.mail import LedgerRow, MailRow, Outcome, RawMailRow
 from services.errors import NotFound, ServiceError
+from services.results import Result
 
 _CHUNK = 500
 _OWN = (Outcome.IMPORTED, Outcome.SKIPPED, Outcome.ERROR)
@@ -47,6 +48,15 @@ def briefs(session: Session, ids: Sequence[int]) -> list[Brief]:
         for mail_id, account_id, size in session.exec(statement.where(col(MailRow.id).in_(chunk))):
             found[mail_id or 0] = Brief(mail_id or 0, account_id, size)
     return [found[mail_id] for mail_id in dict.fromkeys(ids) if mail_id in found]
+
+
+def named(session: Session, results: Sequence[Result]) -> list[Result]:
+    """Return results that say which messages they are about."""
+    subjects: dict[int, str] = {}
+    for chunk in chunks([result.id for result in results], _CHUNK):
+        statement = select(MailRow.id, MailRow.subject).where(col(MailRow.id).in_(chunk))
+        subjects |= {mail_id or 0: subject for mail_id, subject in session.exec(statement)}
+    return [replace(result, about=subjects.get(result.id, "")) for result in results]
 
 
 def mail_of(session: Session, mail_id: int) -> MailRow:

@@ -18,7 +18,7 @@ from services.forms import check
 from services.importing.run import ImportService
 from services.management import decide
 from services.management.batches import Batches, Fetched, Tell
-from services.management.cases import Case, briefs, chunks, mail_of
+from services.management.cases import Case, briefs, chunks, mail_of, named
 from services.management.forward import Approved, Forward, approved, forwarded_before
 from services.management.mailbox import Mailbox, Unfetchable
 from services.management.record import By
@@ -89,8 +89,17 @@ class Management:
         forward = Forward(self._store, self._outbox, to, again, self._by)
         batches = self._batches(surroundings, tell)
 
+        limit = surroundings.config.max_message_bytes
+
         def wants(session: Session, case: Case) -> bool:
-            return bool(forward.check(session, case.id))
+            forward.check(session, case.id)
+            if not case.complete and case.mail.size > limit:
+                raise ServiceError(
+                    f"Only its headers are kept: it has {case.mail.size:,} bytes, and the limit is "
+                    f"{limit:,}.",
+                    "Forward it from the mailbox itself.",
+                )
+            return True
 
         return batches.each(
             ids, lambda mailbox, part: batches.with_bytes(mailbox, part, wants, forward.one)
@@ -196,9 +205,8 @@ class Management:
         for chunk in chunks(ids, _AT_ONCE):
             with self._store.write() as session:
                 by = self._by()
-                results += [
-                    guarded(mail_id, partial(verb, session, mail_id, by)) for mail_id in chunk
-                ]
+                done = [guarded(mail_id, partial(verb, session, mail_id, by)) for mail_id in chunk]
+                results += named(session, done)
         return results
 
     def _target(self, raw: Mapping[str, Any]) -> decide.Target:

@@ -10,8 +10,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from services.protocols.base import Surroundings
-from services.results import Result, summary
-from services.text import count, plain
+from services.results import Result, counted, summary
+from services.text import plain
 from tui.widgets.chrome import KeyLine
 from tui.widgets.dialogs import Dialog
 from tui.widgets.glyphs import glyphs
@@ -25,6 +25,8 @@ PATIENCE = 0.3
 """Seconds until a dialog says what goes on; most actions are over by then."""
 SHOWN = 10
 """Messages that went wrong and are told of one by one."""
+WIDTH = 24
+"""Characters of what a message is about."""
 
 Tell = Callable[[int, int], None]
 Work = Callable[["Services", Surroundings, Tell], Sequence[Result]]
@@ -88,11 +90,10 @@ class WentWrong(Dialog):
     def __init__(self, title: str, results: Sequence[Result], wrong: Sequence[Result]) -> None:
         """Take all results, and those to tell of."""
         super().__init__(title)
-        done = count(len(results) - len(wrong), "message")
-        self.text = Text(f"{done} done. Of the others:\n\n")
+        self.text = Text(f"{counted(results)}:\n\n")
         for result in wrong[:SHOWN]:
-            self.text.append(f"{result.id} {result.became}: ", "bold")
-            self.text.append(f"{plain(result.words)}\n")
+            about = plain(result.about, WIDTH) or f"{result.id}"
+            self.text.append(about, "bold").append(f" {result.became}: {plain(result.words)}\n")
         if len(wrong) > SHOWN:
             self.text.append(f"and {len(wrong) - SHOWN:,} more.\n", "dim")
 

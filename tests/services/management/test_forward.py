@@ -103,6 +103,14 @@ def test_of_header_only_mail_all_is_fetched_first(busy: Manager) -> None:
     assert not busy.raw(4).complete, "what is skipped is not kept for that"
 
 
+def test_what_is_too_large_to_be_fetched_is_refused(manager: Manager) -> None:
+    manager.mailbox.append(letter(body=("x" * 70 + "\r\n") * 50_000))
+    manager.run()
+    (result,) = manager.act("forward", [1], OPS)
+    assert "the limit is 3,000,000. Forward it from the mailbox itself." in result.words
+    assert (result.about, manager.queued()) == ("Rooms", [])
+
+
 def test_header_only_mail_that_left_the_mailbox_is_refused(busy: Manager) -> None:
     busy.mailbox.expunge([busy.mailbox.uids[3]])
     (result,) = busy.act("forward", [4, 4], OPS)
