@@ -184,7 +184,13 @@ class Services:
         """How everything stands."""
         from services.dashboard import Dashboard
 
-        return Dashboard(self.store, self.connections, self.now, lambda: self.pickup.waiting())
+        return Dashboard(
+            self.store,
+            self.connections,
+            self.queue_messages,
+            self.now,
+            lambda: self.pickup.waiting(),
+        )
 
     @cached_property
     def sweep(self) -> "Sweep":

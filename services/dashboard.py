@@ -14,6 +14,7 @@ from services.account_list import AccountLine
 from services.connection_use import MailboxUse, in_use
 from services.connections import Connections
 from services.importing.result import Counts
+from services.queue_messages import QueueMessages
 from services.sending.outbox import ALIVE_WITHIN
 from services.store.engine import Store
 
@@ -37,6 +38,8 @@ class Board:
     accounts: Sequence[AccountLine] = ()
     errors: dict[str, int] = field(default_factory=dict)
     """Open errors by reason."""
+    mine: int = 0
+    """Open queue messages for the user who has logged in."""
     outbox: dict[str, int] = field(default_factory=dict)
     """Outgoing mail that is not sent yet, or stuck, by state."""
     workers: Sequence[WorkerLine] = ()
@@ -61,12 +64,13 @@ class Dashboard:
         self,
         store: Store,
         connections: Connections,
+        queue_messages: QueueMessages,
         now: Callable[[], datetime],
         dropped: Callable[[], int],
     ) -> None:
-        """Take the store to look at, and who counts its connections and the drop folder's mail."""
+        """Take the store, and who counts connections, queue messages and the drop folder's mail."""
         self._store, self._connections, self._now = store, connections, now
-        self._dropped = dropped
+        self._queue_messages, self._dropped = queue_messages, dropped
 
     def look(self) -> Board:
         """Return how everything stands; a day begins at midnight of this host's zone."""
@@ -74,10 +78,12 @@ class Dashboard:
         local = now.astimezone()
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         connections = in_use(self._store, self._connections)
+        mine = self._queue_messages.counts().mine
         with self._store.read() as session:
             return Board(
                 account_list.lines(session, "", local),
                 _errors(session),
+                mine,
                 _outbox(session),
                 _workers(session, now),
                 connections,

@@ -1,9 +1,15 @@
 """Home's right side: what waits, how accounts fare, who is at work, each one key away."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+from sqlmodel import select
+
+from models.codes import QueueDestinationRow
 from models.mail import MailRow, OutgoingMail
+from models.queue import QueueMessageRow
 from models.submission import Submission
 from models.work import ImportRunRow, WorkerRow
 from services.bootstrap import Services
@@ -75,6 +81,24 @@ async def test_open_errors_are_counted_by_cause_and_open_by_a_digit(
         await driver.press("1")
         assert driver.crumbs == ("Home", "Messages", "Email Management")
         assert driver.sees("Outcome errors")
+
+
+async def test_messages_in_my_queue_lead_there(
+    folder: Path, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = replace(services.actor, login="anna")
+    monkeypatch.setattr("services.bootstrap.current_actor", lambda: me)
+    with services.store.write() as session:
+        queue = session.exec(select(QueueDestinationRow)).one()
+        assert queue.id is not None
+        session.add(
+            QueueMessageRow(queue_id=queue.id, event="x", text="X", created_at=services.now())
+        )
+    async with console(folder) as driver:
+        assert driver.sees("1 1 message in My Queue")
+        assert driver.sees("My Queue 1 open")
+        await driver.press("1")
+        assert driver.crumbs == ("Home", "Messages", "My Queue")
 
 
 async def test_mail_that_nobody_sends_leads_to_the_outbox(folder: Path, services: Services) -> None:

@@ -25,6 +25,7 @@ Way = Callable[["Console"], None]
 """How one gets from a line to what it speaks of."""
 
 MAIL = ("Home", "Messages", "Email Management")
+QUEUE = ("Home", "Messages", "My Queue")
 OUTBOX = ("Home", "Messages", "Outbox")
 TASKS = ("Home", "System", "Scheduled Tasks")
 
@@ -139,6 +140,8 @@ def waiting_lines(board: "Board", now: datetime) -> Iterable[BoardLine]:
         )
         total = count(sum(board.errors.values()), "error")
         yield BoardLine([(f"{total}: {', '.join(causes)}", "bad")], _opens(MAIL, "outcome=error"))
+    if board.mine:
+        yield BoardLine([(f"{count(board.mine, 'message')} in My Queue", "warn")], _opens(QUEUE))
     for state, words in (
         (UNCERTAIN, "may or may not have been sent"),
         (FAILED, "failed to be sent"),

@@ -12,7 +12,16 @@ from textual.widget import Widget
 from services.errors import ServiceError
 from services.text import count
 from tui.menu import place
-from tui.screens.board import MAIL, OUTBOX, QUEUED, UNCERTAIN, BoardView, board_lines, failure_lines
+from tui.screens.board import (
+    MAIL,
+    OUTBOX,
+    QUEUE,
+    QUEUED,
+    UNCERTAIN,
+    BoardView,
+    board_lines,
+    failure_lines,
+)
 from tui.screens.menu import MenuLines, MenuPage, Note
 from tui.widgets.dialogs import Question
 from tui.widgets.glyphs import glyphs
@@ -124,6 +133,7 @@ def _notes(board: "Board") -> dict[tuple[str, ...], Note]:
     sending = (f"{uncertain:,} uncertain", "warn") if uncertain else (f"{queued:,} waiting", "dim")
     return {
         MAIL: (count(errors, "error"), "bad") if errors else ("", ""),
+        QUEUE: (f"{board.mine:,} open", "warn") if board.mine else ("", ""),
         OUTBOX: sending if uncertain or queued else ("", ""),
         ("Home", "Contacts", "Agents"): (f"{board.agents:,}", "dim"),
         ("Home", "Contacts", "Suppliers"): (f"{board.suppliers:,}", "dim"),
