@@ -199,7 +199,11 @@ async def test_actions_are_for_all_that_is_marked(
         queue(services, subject=f"Number {number}")
     services.outbox.cancel(2)
     async with console(folder, *OUTBOX) as driver:
-        await driver.press("down", "space", "space", "space", "c")
+        await driver.press("down", "space", "space", "space")
+        assert driver.state == "3 marked of 4 messages, 3 queued"
+        await driver.press("m")
+        assert driver.message == "Mark Sent: none of the marked messages is in a state for it."
+        await driver.press("c")
         assert driver.sees("Give up what is not sent yet of 2 messages?")
         assert driver.sees("1 marked message cannot be, and stays as it is.")
         await driver.press("y")

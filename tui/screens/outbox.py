@@ -38,6 +38,7 @@ class Outbox(RowsPage):
     A worker sends what is due; w sends it now."""
     NOUN: ClassVar[tuple[str, str]] = ("message", "messages")
     EMPTY: ClassVar[str] = "Nothing has been sent yet: press n to write a message."
+    MARKS: ClassVar[bool] = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,insert", "new", "New"),
         Binding("o", "state", "Show"),
@@ -56,9 +57,7 @@ class Outbox(RowsPage):
     def body(self) -> Iterable[Widget]:
         """Put the filters above the list."""
         yield FilterLine()
-        yield RecordList(
-            self.columns(), self._fetch, self.key, empty=self.EMPTY, marks=True, id="list"
-        )
+        yield from super().body()
 
     def columns(self) -> Sequence[Column]:
         """Return what fits the width."""
@@ -122,12 +121,22 @@ class Outbox(RowsPage):
         pressing = (OutboxState.QUEUED, OutboxState.UNCERTAIN, OutboxState.FAILED)
         parts = [f"{counts[state]:,} {state}" for state in pressing if counts[state]]
         parts += [f"{dropped:,} handed over"] if dropped else []
-        self.state = ", ".join([count(sum(counts.values()), *self.NOUN), *parts])
+        self._standing = ", ".join([count(sum(counts.values()), *self.NOUN), *parts])
+        self._tell()
+
+    def _tell(self) -> None:
+        marked = f"{len(self.list.marked):,} marked of " if self.list.marked else ""
+        self.state = f"{marked}{self._standing}"
 
     def on_record_list_moved(self, event: RecordList.Moved) -> None:
         """Say what the server said last of the message under the cursor."""
         if not self.query_one(MessageLine).flashing:
             self.describe(None)
+        self.refresh_bindings()
+
+    def on_record_list_marked(self, event: RecordList.Marked) -> None:
+        """Say how many are marked."""
+        self._tell()
         self.refresh_bindings()
 
     def describe(self, widget: Widget | None) -> None:
@@ -185,9 +194,7 @@ class Outbox(RowsPage):
 
     def action_act(self, name: str) -> None:
         """Resend, mark sent or cancel what is marked, else what is under the cursor."""
-        row = self.list.current
-        marked = [one for one in self.list.marked if isinstance(one, int)]
-        chosen = sorted(marked) or ([row.id] if row is not None else [])
+        chosen = sorted(key for key in self.list.targets if isinstance(key, int))
         if chosen:
             self.start(self._act(chosen, name), group="act")
 

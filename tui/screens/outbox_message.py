@@ -145,7 +145,7 @@ async def act(page: Page[None], rows: Sequence[OutboxMessage], name: str) -> boo
     services, action = await page.services(), ACTIONS[name]
     able = [row for row in rows if name in offered(row)]
     if not able:
-        page.say("error", f"{action.title} is not for what stands as it does.")
+        page.say("error", f"{action.title}: none of the marked messages is in a state for it.")
         return False
     left = len(rows) - len(able)
     more = f" {count(left, 'marked message')} cannot be, and stays as it is." if left else ""
