@@ -1,10 +1,13 @@
 """Messages handed in whole: as whom they go out, and what of them stays as it came."""
 
+import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.account import EmailSettings
 from models.submission import Submission
@@ -12,7 +15,7 @@ from services.sending.compose import Stamp, parse_token
 from services.sending.header_fields import take_apart
 from services.sending.readdress import own_message_id, readdressed
 from services.sending.ready import Ready
-from services.sending.submitted import read
+from services.sending.submitted import Terms, read, refusals
 
 DEFAULT = "office@tours.test"
 STAMP = Stamp("u" * 26, "tours.test", "bcdfghjk", datetime(2026, 3, 2, 9, tzinfo=UTC))
@@ -173,3 +176,34 @@ def test_a_resent_message_keeps_its_author() -> None:
     assert head(bare, "Resent-From") == {"Resent-From": DEFAULT}
     matched = out(data, "b@x.test", match=True)
     assert head(matched, "From", "Reply-To") == {"From": DEFAULT, "Reply-To": "jim@o.test"}
+
+
+PIECES = st.sampled_from(
+    [
+        *(b"From: ", b"To: ", b"Cc: ", b"Bcc: ", b"Subject: ", b"Resent-To: ", b"Message-ID: "),
+        *(b"a@x.test", b"b@y.test", b"<", b">", b",", b";", b":", b'"', b"(", b"\\", b" "),
+        *(b"\n", b"\r\n", b"\r", b"\n ", b"\n\n", b"\0", b"\xff", b"\xc3\xbc", b"=?utf-8?q?=0A?="),
+        *(b"Content-Type: multipart/mixed; boundary=a\n", b"--a", b"=?x?b?/?=", b"text"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=30), st.booleans(), st.booleans())
+def test_whatever_is_handed_in_is_refused_or_goes_out_whole(
+    pieces: list[bytes], match: bool, from_headers: bool
+) -> None:
+    data = b"".join(pieces)
+    mail = read(Submission(data=data, recipients=("a@x.test",), from_headers=from_headers))
+    email = EmailSettings(default_email=DEFAULT, send_from_match=match)
+    ready = readdressed(mail, email, STAMP, own_message_id(mail.letter))
+    if refusals(mail, Terms(email, True, 100_000)):
+        return
+    header, blank, body = ready.data.partition(b"\r\n\r\n")
+    assert blank
+    assert body == mail.letter.body
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n|\0", header)
+    names = [field.name for field in take_apart(ready.data).fields]
+    assert "bcc" not in names
+    assert all(names.count(name) == 1 for name in ("from", "message-id"))
+    assert names.count("date") >= 1
+    assert len(names) == len(header.split(b"\r\n")) - len(re.findall(rb"\r\n[ \t]", header))

@@ -10,7 +10,7 @@ import pytest
 from services.bootstrap import Services
 from services.cancel import Cancel
 from services.worker.embedded import run
-from tests.servers.need import require
+from tests.servers.need import give_up, require
 from tests.servers.postfix import Postfix
 from tests.stores import save, smtp_raw
 
@@ -50,10 +50,20 @@ def called(*args: str | Path, stdin: str = "", **environment: str) -> None:
     assert ran.returncode == 0, ran.stderr.decode() + ran.stdout.decode()
 
 
+def require_send_email() -> None:
+    """Give up without `git send-email` and the Perl module that Debian only recommends with it."""
+    git, perl = require("git", "git"), require("perl", "perl")
+    found = subprocess.run([git, "--exec-path"], capture_output=True, text=True, check=True)
+    if not (Path(found.stdout.strip()) / "git-send-email").exists():
+        give_up("git send-email is not installed (Debian: apt install git-email)")
+    if subprocess.run([perl, "-MMail::Address", "-e1"], capture_output=True).returncode:
+        give_up("Mail::Address is not installed (Debian: apt install libmailtools-perl)")
+
+
 def test_git_send_email(
     office: Services, postfix: Postfix, sendmail: Path, tmp_path: Path, recipient: str
 ) -> None:
-    require("git", "git-email")
+    require_send_email()
     patch = tmp_path / "0001.patch"
     patch.write_text(PATCH)
     called(
