@@ -135,7 +135,7 @@ class Claims:
     def _renew(self, claim: Claim, done: threading.Event) -> None:
         while not done.wait(RENEW_SECONDS):
             try:
-                with self._store.write() as session:
+                with self._store.write(shared=True) as session:
                     claim.pass_fence(session, lease_until=self._now() + LEASE)
             except Fenced:
                 return  # the run's next write finds out too

@@ -53,5 +53,5 @@ class LeaseKeeper:
                     self._cancel.cancel()
 
     def _renew(self, claimed: Claimed) -> bool:
-        with self._store.write() as session:
+        with self._store.write(shared=True) as session:
             return claims.renew(session, claimed, self._now())

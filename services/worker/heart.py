@@ -46,7 +46,7 @@ class Heart:
 
     def sign_off(self) -> None:
         """Let faces see at once that nobody works any more."""
-        with self._services.store.write() as session:
+        with self._services.store.write(shared=True) as session:
             mine = col(WorkerRow.holder) == self._services.holder
             session.exec(delete(WorkerRow).where(mine))
 
@@ -70,7 +70,7 @@ class Heart:
 
     def _beat(self) -> None:
         now = self._services.now()
-        with self._services.store.write() as session:
+        with self._services.store.write(shared=True) as session:
             session.exec(delete(WorkerRow).where(col(WorkerRow.seen_at) < now - _FORGET_AFTER))
             session.merge(
                 WorkerRow(

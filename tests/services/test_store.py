@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
 from models.codes import ContactTypeRow
+from services.bootstrap import Services
 from services.errors import ServiceError
 from services.store.engine import make_engine
 from services.store.migrations import HEAD
@@ -24,7 +25,7 @@ from services.store.schema import (
     schema_version,
     upgrade_store,
 )
-from tests.stores import add_codes, config_in, imap_raw, save, services_in
+from tests.stores import config_in, imap_raw, save
 
 
 def set_version(path: Path, version: str) -> None:
@@ -56,7 +57,7 @@ def test_head_is_alembics_head() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
 
 
-def test_migrations_make_what_the_models_say(tmp_path: Path) -> None:
+def test_migrations_make_what_the_models_say(both_stores: str, tmp_path: Path) -> None:
     store = open_store(config_in(tmp_path))
     with store.engine.connect() as connection, connection.begin():
         config = alembic_config()
@@ -121,7 +122,7 @@ def test_eight_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
     assert schema_version(make_engine(config_in(tmp_path).url)) == HEAD
 
 
-def test_writers_wait_for_each_other_instead_of_failing(tmp_path: Path) -> None:
+def test_writers_wait_for_each_other_instead_of_failing(both_stores: str, tmp_path: Path) -> None:
     store = open_store(config_in(tmp_path))
 
     def add(number: int) -> None:
@@ -138,7 +139,7 @@ def test_writers_wait_for_each_other_instead_of_failing(tmp_path: Path) -> None:
         assert len(session.exec(select(ContactTypeRow)).all()) == 20
 
 
-def test_an_error_undoes_the_whole_transaction(tmp_path: Path) -> None:
+def test_an_error_undoes_the_whole_transaction(both_stores: str, tmp_path: Path) -> None:
     store = open_store(config_in(tmp_path))
     with pytest.raises(RuntimeError), store.write() as session:
         session.add(ContactTypeRow(key="x", code="X", description="x"))
@@ -159,19 +160,18 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     [
         "UPDATE contact_type SET code = 'LONG'",
         "UPDATE contact_type SET description = ''",
-        "UPDATE app_user SET name = printf('%031d', 0)",
-        "UPDATE queue_destination SET name = printf('%016d', 0)",
+        "UPDATE app_user SET name = 'A234567890123456789012345678901'",
+        "UPDATE queue_destination SET name = 'A234567890123456'",
         "UPDATE party SET code = 'SEVENTH'",
         "UPDATE party SET name = ''",
-        "UPDATE email_account SET is_system = 1",
+        "UPDATE email_account SET is_system = true",
         "UPDATE email_account SET connection_limit = 0",
     ],
 )
-def test_the_store_holds_the_rules_whatever_a_program_does(tmp_path: Path, statement: str) -> None:
-    services = services_in(tmp_path)
-    add_codes(services)
+def test_the_store_holds_the_rules_whatever_a_program_does(
+    services: Services, statement: str
+) -> None:
     services.contacts.save("agent", {"code": "AG1", "name": "Agent"})
     save(services, imap_raw())
     with pytest.raises(IntegrityError), services.store.write() as session:
         session.connection().execute(text(statement))
-    services.close()
