@@ -1,7 +1,8 @@
 # make demo   the console on a sandbox with real mail servers on loopback
 # make test   the whole test suite
 # make run    the console on your own store
-# make check  what CI runs: format, lint, types, tests
+# make check  what CI runs: format, lint, types, known vulnerabilities, tests
+# make audit  look for known vulnerabilities among the dependencies
 # make bench  measurements, as ratios
 
 UV_VERSION := 0.13.9
@@ -11,7 +12,7 @@ SYNC := UV_PYTHON_DOWNLOADS=never UV_PYTHON=$${UV_PYTHON:-python3} $(UV) sync \
 READY := .venv/.ready
 PARALLEL := --numprocesses auto --dist worksteal
 
-.PHONY: demo test run check bench servers format
+.PHONY: demo test run check audit bench servers format
 
 demo: $(READY)
 	@.venv/bin/tourmail demo
@@ -26,7 +27,11 @@ check: $(READY) servers
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	UV=$(UV) .ci/audit
 	.venv/bin/pytest $(PARALLEL)
+
+audit: $(READY)
+	@UV=$(UV) .ci/audit
 
 bench: $(READY) servers
 	@.venv/bin/python -m tests.benchmarks
