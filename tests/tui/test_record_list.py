@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from services.paging import Page
+from services.paging import Page, cut, direction
 from tui.door import Door
 from tui.widgets.record_list import Column, RecordList
 
@@ -31,23 +31,28 @@ class Rows:
     def fetch(self, text: str, after: str | None, limit: int) -> Page[Row]:
         """Return a keyset page."""
         self.asked.append(after)
+        backwards, place = direction(after)
         found = [row for row in self.rows if text in row.name]
-        later = found if after is None else [row for row in found if row.key > int(after)]
-        page = later[:limit]
-        return Page(page, str(page[-1].key) if len(later) > limit else None)
+        if backwards:
+            found = [row for row in reversed(found) if place is None or row.key < int(place)]
+        elif place is not None:
+            found = [row for row in found if row.key > int(place)]
+        return cut(found[: limit + 1], limit, backwards, lambda row: str(row.key))
 
 
 class Lists(App[None]):
     """One list and nothing else."""
 
-    def __init__(self, rows: Rows, *, marks: bool) -> None:
+    def __init__(self, rows: Rows, *, marks: bool, ends: bool) -> None:
         super().__init__()
         self.door = Door()
         columns = [
             Column("Key", 7, lambda row: f"{row.key:,}", right=True, sort=lambda row: row.key),
             Column("Name", 0, lambda row: row.name),
         ]
-        self.list = RecordList(columns, rows.fetch, lambda row: row.key, empty="None.", marks=marks)
+        self.list = RecordList(
+            columns, rows.fetch, lambda row: row.key, empty="None.", marks=marks, ends=ends
+        )
 
     def compose(self) -> ComposeResult:
         yield self.list
@@ -83,9 +88,9 @@ class Listed:
 
 
 @asynccontextmanager
-async def listed(rows: Rows, *, marks: bool = False) -> AsyncIterator[Listed]:
+async def listed(rows: Rows, *, marks: bool = False, ends: bool = False) -> AsyncIterator[Listed]:
     """Show rows in a list."""
-    app = Lists(rows, marks=marks)
+    app = Lists(rows, marks=marks, ends=ends)
     async with app.run_test(size=(60, 20)) as pilot:
         found = Listed(app, pilot)
         await found.settle()
@@ -172,3 +177,58 @@ async def test_foreign_text_is_neither_markup_nor_control() -> None:
         shown = "".join(found.lines())
         assert "[/x][red]A" in shown
         assert not set(shown) & {"\x1b", "\x9b", "\u202e", "\n"}
+
+
+async def test_end_shows_the_last_rows_at_once_and_home_the_first() -> None:
+    rows = Rows(100_000)
+    async with listed(rows, ends=True) as found:
+        asked = len(rows.asked)
+        await found.press("end")
+        assert found.list.current == Row(99_999, "name 99999")
+        assert found.lines()[-1].split() == ["›", "99,999", "name", "99999"]
+        assert len(rows.asked) - asked <= 2
+        for _ in range(20):
+            await found.press("pageup")
+            shown = [int(line.split("name")[1].split()[0]) for line in found.lines()[2:]]
+            assert shown == list(range(shown[0], shown[0] + 18))
+        assert 99_600 < found.list.current.key < 99_700
+        await found.press("down", "up", "up")
+        before = found.list.current.key
+        found.list.reload()
+        await found.settle()
+        assert found.list.current.key == before
+        await found.press("end")
+        assert found.list.current.key == 99_999
+        await found.press("home")
+        assert found.list.current.key == 0
+        assert found.lines()[2].split() == ["›", "0", "name", "0"]
+        await found.press("pagedown", "down")
+        assert found.list.current.key == found.list.records.cursor
+
+
+async def test_end_and_back_up_meets_the_first_row() -> None:
+    rows = Rows(250)
+    async with listed(rows, ends=True, marks=True) as found:
+        await found.press("space", "end", "space")
+        assert found.list.marked == {0, 249}
+        for _ in range(20):
+            await found.press("pageup")
+        assert found.list.current.key == 0
+        assert found.list.window.count() == 250
+        await found.press("up", "home", "end")
+        assert found.list.current.key == 249
+
+
+async def test_end_in_a_filtered_list_stays_within_it() -> None:
+    async with listed(Rows(5_000), ends=True) as found:
+        await found.press("slash", "7", "enter", "end")
+        assert found.list.current.key == 4997
+        await found.press("slash", "end", "7", "enter")
+        assert found.list.window.held()[0].key == 77
+
+
+async def test_end_of_an_empty_list_is_nothing() -> None:
+    async with listed(Rows(0), ends=True) as found:
+        await found.press("end", "home", "end", "up")
+        assert found.list.current is None
+        assert "None." in "".join(found.lines())

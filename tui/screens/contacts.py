@@ -1,7 +1,7 @@
 """Agents and suppliers: one list and one form, with their contacts in a list inside it."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from models.contacts import PartyForm
 from models.fields import Section
@@ -26,6 +26,7 @@ class Parties(ListPage):
     HELP = """Import keeps the mail of contacts whose Contact Type is ticked in the Email Account.
     The filter looks into codes, names and email addresses. Many contacts at once are loaded by
     the command tourmail contact load."""
+    ENDS: ClassVar[bool] = True
 
     @property
     def kind(self) -> str:

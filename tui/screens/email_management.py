@@ -49,6 +49,7 @@ class EmailManagement(MailActions, RowsPage):
     NOUN: ClassVar[tuple[str, str]] = ("message", "messages")
     EMPTY: ClassVar[str] = "Nothing was imported yet. In Email Account, i imports an account now."
     MARKS: ClassVar[bool] = True
+    ENDS: ClassVar[bool] = True
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(one.key, f"narrow('{n}')", one.title, show=False) for n, one in FILTERS.items()),
         Binding("g", "causes", "Causes"),

@@ -39,6 +39,7 @@ class Outbox(RowsPage):
     NOUN: ClassVar[tuple[str, str]] = ("message", "messages")
     EMPTY: ClassVar[str] = "Nothing has been sent yet: press n to write a message."
     MARKS: ClassVar[bool] = True
+    ENDS: ClassVar[bool] = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,insert", "new", "New"),
         Binding("o", "state", "Show"),

@@ -35,6 +35,8 @@ class RowsPage(Page[None]):
     EMPTY: ClassVar[str] = "Nothing yet."
     MARKS: ClassVar[bool] = False
     """Whether Space marks rows, for actions on many of them."""
+    ENDS: ClassVar[bool] = False
+    """Whether `fetch` reads from the list's end too; see `services.paging`."""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "reload", "Reload")]
 
     @property
@@ -63,7 +65,13 @@ class RowsPage(Page[None]):
     def body(self) -> Iterable[Widget]:
         """Return the list."""
         yield RecordList(
-            self.columns(), self._fetch, self.key, empty=self.EMPTY, marks=self.MARKS, id="list"
+            self.columns(),
+            self._fetch,
+            self.key,
+            empty=self.EMPTY,
+            marks=self.MARKS,
+            ends=self.ENDS,
+            id="list",
         )
 
     def _fetch(self, text: str, after: str | None, limit: int) -> Rows[Any]:

@@ -18,6 +18,8 @@ pages far from the cursor are let go and fetched again by their keyset token.
 * `current` is the chosen record or None; `marked` the keys ticked with Space (`marks=True`), until
   `restart()`; `targets` the keys of the one or the others.
 * Messages: `Opened(row)` by Enter, `Moved(row)`, `Marked`, `Loaded(count, complete)`.
+* `ends=True`: `fetch` reads from either end (see `services.paging`), and End goes to the last row
+  at once; else it goes on by a page.
 * Keys inside: arrows, PgUp/PgDn, Home/End, Enter, `/` filter, `s` sort (lists of one page only).
 """
 
@@ -38,7 +40,7 @@ from tui.typeahead import hold_keys
 from tui.widgets.glyphs import glyphs
 from tui.widgets.inputs import TextInput
 from tui.widgets.lines import LineView, Part
-from tui.widgets.record_window import Window
+from tui.widgets.record_window import Slot, Window
 from tui.widgets.records import Records
 
 LIMIT = 100
@@ -119,18 +121,19 @@ class RecordList(Vertical):
         *,
         empty: str,
         marks: bool = False,
+        ends: bool = False,
         id: str | None = None,
     ) -> None:
         """Take what to show, where it comes from, and what to say where there is nothing."""
         super().__init__(id=id)
         self.columns, self.fetch, self.key = list(columns), fetch, key
-        self.empty, self.marks = empty, marks
+        self.empty, self.marks, self.ends = empty, marks, ends
         self.window: Window[Any] = Window()
         self.marked: set[Hashable] = set()
         self._sorted: tuple[int, bool] | None = None
-        self._under_way: set[int] = set()
+        self._under_way: set[Slot[Any]] = set()
         self._turn = 0
-        self._loaded = self._broken = False
+        self._loaded = self._broken = self._to_end = False
         self._wish: Hashable | None = None
         self._filtered_by: str | None = None
 
@@ -203,16 +206,28 @@ class RecordList(Vertical):
         self.records.cursor = 0
         self._renew()
 
+    def go_to_start(self) -> None:
+        """Go to the first row, which is fetched where the list was entered from its end."""
+        self.window = Window()
+        self.records.cursor = 0
+        self._renew()
+
+    def go_to_end(self) -> None:
+        """Go to the last row, without what lies between."""
+        hold_keys(self.app, lambda: self.settled, lambda: self.screen is self.app.screen)
+        self.window, self._to_end = Window.from_the_end(), True
+        self._renew()
+
     def need(self, first: int, last: int) -> None:
         """Fetch the pages that the rows from `first` to `last` stand on."""
-        for number in self.window.wanted(first, last):
-            if number not in self._under_way:
-                self._under_way.add(number)
-                self.run_worker(self._load(number, self._turn), exit_on_error=False)
+        for slot in [self.window.slots[number] for number in self.window.wanted(first, last)]:
+            if slot not in self._under_way:
+                self._under_way.add(slot)
+                self.run_worker(self._load(slot, self._turn), exit_on_error=False)
 
-    async def _load(self, number: int, turn: int) -> None:
+    async def _load(self, slot: "Slot[Any]", turn: int) -> None:
         door: Door = self.app.door  # type: ignore[attr-defined]
-        text, after = self._filtered_by or "", self.window.slots[number].after
+        text, after = self._filtered_by or "", slot.after
         try:
             page = await door(lambda: self.fetch(text, after, LIMIT))
         except Exception as error:  # noqa: BLE001 - the page tells refusals from our own faults
@@ -220,21 +235,26 @@ class RecordList(Vertical):
             self.records.refresh()
             self.post_message(self.Failed(self, error))
         else:
-            if turn == self._turn and self.is_attached:
-                self._take(number, page)
+            if turn == self._turn and self.is_attached and slot in self.window.slots:
+                self._take(slot, page)
         if turn == self._turn:
-            self._under_way.discard(number)
+            self._under_way.discard(slot)
             self._follow_filter()
 
-    def _take(self, number: int, page: Page[Any]) -> None:
-        self._under_way.discard(number)
-        self.window.arrived(number, page)
+    def _take(self, slot: "Slot[Any]", page: Page[Any]) -> None:
+        self._under_way.discard(slot)
+        moved = self.window.arrived(self.window.slots.index(slot), page)
         self._loaded = True
         self._apply_sort()
+        if self._to_end:
+            self._to_end, self._wish = False, None
+            self.records.show_last()
+        else:
+            self.records.move_down(moved)
         self.window.trim(self.records.cursor)
         self._find_wish()
         self.records.renew()
-        self.post_message(self.Loaded(self, self.window.count(), self.window.complete))
+        self.post_message(self.Loaded(self, self.window.count(), self.window.whole))
         self.post_message(self.Moved(self, self.current))
 
     def _find_wish(self) -> None:
@@ -319,7 +339,7 @@ class RecordList(Vertical):
     def action_sort(self) -> None:
         """Sort by the next column, each upwards then downwards, then as the store gives them."""
         orders = [(i, down) for i, c in enumerate(self.columns) if c.sort for down in (False, True)]
-        if not orders or not self.window.complete or len(self.window.slots) > 1:
+        if not orders or not self.window.whole or len(self.window.slots) > 1:
             return
         place = orders.index(self._sorted) + 1 if self._sorted in orders else 0
         self._sorted = orders[place] if place < len(orders) else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
-from services.paging import Page
+from services.paging import LAST, Page, direction
 
 T = TypeVar("T")
 
@@ -17,22 +17,43 @@ KEEP = 2
 """Pages kept on either side of the one that is seen."""
 
 
-@dataclass
-class _Slot(Generic[T]):
+@dataclass(eq=False)
+class Slot(Generic[T]):
     """One page: where it begins, how long it is, and its rows while they are held."""
 
     after: str | None
     size: int = 0
     rows: list[T] | None = None
+    previous: str | None = None
+    """Of a page that was read backwards: where the one before it is found."""
 
 
 @dataclass
 class Window(Generic[T]):
-    """The pages of a list, found by keyset: a page is known once the one before it has come."""
+    """The pages of a list, found by keyset: a page is known once its neighbour has come.
 
-    slots: list[_Slot[T]] = field(default_factory=lambda: [_Slot(None)])
+    It begins at the list's first row, or, made by `from_the_end`, grows upwards from the last one.
+    """
+
+    slots: list[Slot[T]] = field(default_factory=lambda: [Slot(None)])
     complete: bool = False
     """Whether the last page is known."""
+
+    @classmethod
+    def from_the_end(cls) -> "Window[T]":
+        """Return a window on the list's last page."""
+        return cls([Slot(LAST)])
+
+    @property
+    def begins(self) -> bool:
+        """Whether the first row that is known is the list's first."""
+        first = self.slots[0]
+        return first.after is None or (first.rows is not None and first.previous is None)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row is known of."""
+        return self.complete and self.begins
 
     def count(self) -> int:
         """Return how many rows are known of; more may follow while not complete."""
@@ -50,22 +71,42 @@ class Window(Generic[T]):
 
     def wanted(self, first: int, last: int) -> list[int]:
         """Return the pages to fetch so that the rows from `first` to `last` can be shown."""
-        start, end = self._place(first)[0], self._place(max(last, first))[0]
+        if first <= 0 and self.slots[0].previous is not None:
+            self.slots.insert(0, Slot(self.slots[0].previous))
+        start = self._place(first)[0] if first > 0 else 0
+        end = self._place(max(last, first))[0]
         pages = [number for number in range(start, end + 1) if self.slots[number].rows is None]
         if not self.complete and last >= self.count() - 1 and len(self.slots) - 1 not in pages:
             pages.append(len(self.slots) - 1)
         return pages
 
-    def arrived(self, number: int, page: Page[T]) -> None:
-        """Take a page. One that ends elsewhere than before makes the pages after it unknown."""
+    def arrived(self, number: int, page: Page[T]) -> int:
+        """Take a page, and return by how many rows what is below its first one moved down.
+
+        One that ends elsewhere than before makes the pages beyond its end unknown.
+        """
         slot = self.slots[number]
+        backwards, _place = direction(slot.after)
+        return self._from_below(slot, page) if backwards else self._from_above(slot, page)
+
+    def _from_above(self, slot: Slot[T], page: Page[T]) -> int:
+        number = self.slots.index(slot)
         slot.rows, slot.size = list(page.rows), len(page.rows)
         following = self.slots[number + 1].after if number + 1 < len(self.slots) else None
         if page.next is None or following != page.next:
             del self.slots[number + 1 :]
             self.complete = page.next is None
             if page.next is not None:
-                self.slots.append(_Slot(page.next))
+                self.slots.append(Slot(page.next))
+        return 0
+
+    def _from_below(self, slot: Slot[T], page: Page[T]) -> int:
+        number, before = self.slots.index(slot), self.count()
+        if number and self.slots[number - 1].after != page.previous:
+            del self.slots[:number]
+        slot.rows, slot.size, slot.previous = list(page.rows), len(page.rows), page.previous
+        self.complete = True
+        return self.count() - before
 
     def trim(self, index: int) -> None:
         """Let go of pages far from the row that is seen."""
@@ -92,7 +133,7 @@ class Window(Generic[T]):
     def sort(self, key: Callable[[T], Any], *, reverse: bool) -> None:
         """Put the rows in another order. Only for a list that is one page and complete."""
         rows = self.slots[0].rows
-        if self.complete and len(self.slots) == 1 and rows is not None:
+        if self.whole and len(self.slots) == 1 and rows is not None:
             rows.sort(key=key, reverse=reverse)
 
     def _place(self, index: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 
 from tui.widgets.glyphs import glyphs
 from tui.widgets.lines import LineView, Part, column
@@ -57,3 +58,30 @@ class Records(LineView):
     def action_mark(self) -> None:
         """Tick the row, and go on to the next one."""
         self.owner.mark(self.cursor)
+
+    def action_first(self) -> None:
+        """Go to the list's first row."""
+        if self.owner.window.begins:
+            super().action_first()
+        else:
+            self.owner.go_to_start()
+
+    def action_last(self) -> None:
+        """Go to the list's last row, or to the last one that is known of."""
+        if self.owner.window.complete or not self.owner.ends:
+            super().action_last()
+        else:
+            self.owner.go_to_end()
+
+    def show_last(self) -> None:
+        """Put the cursor on the last row, whatever was shown before."""
+        self.virtual_size = Size(self.size.width, self.count() + self.HEADERS)
+        self.cursor = max(self.count() - 1, 0)
+        self.show_cursor()
+
+    def move_down(self, lines: int) -> None:
+        """Keep what is seen where it is, as rows have come above it."""
+        if lines:
+            self.virtual_size = Size(self.size.width, self.count() + self.HEADERS)
+            self.set_reactive(LineView.cursor, max(self.cursor + lines, 0))
+            self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
