@@ -3,27 +3,24 @@
 Graph sends to whoever stands in To, Cc and Bcc, and takes 4 MB a request.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.policy import Compat32
-from email.utils import getaddresses
 from typing import Any
 
 from models.fields import address_key
 from services.protocols.base import Envelope, SendRefused
+from services.sending.addresses import Mailbox
+from services.sending.header_fields import Field, Letter, make_field, read_letter
 
 MOST_IN_ONE = 3_000_000
 """Bytes of MIME that a request holds: Base64 makes 4 of every 3."""
 MOST_IN_A_FILE = 150 * 1024 * 1024
 """Bytes of one attachment (Graph, "Attach large files to Outlook messages")."""
-
-_FIELD = re.compile(rb"[^\r\n][^\n]*\n(?:[ \t][^\n]*\n)*")
-_FOLD = re.compile(r"\r?\n(?=[ \t])")
 
 
 class _Verbatim(Compat32):
@@ -76,26 +73,25 @@ def for_graph(envelope: Envelope, data: bytes) -> GraphMail:
 
     Raises SendRefused for what an envelope can say and Graph cannot.
     """
-    head, body = _split(data)
-    fields = list(_fields(head))
-    author = _author(fields)
-    own = envelope.own or _first(fields, "sender") or author.address
+    letter = read_letter(data)
+    author = _author(letter)
+    own = envelope.own or _first(letter.mailboxes("sender")) or author.address
     if address_key(envelope.sender) != address_key(own):
         raise SendRefused(
             f"Microsoft 365 sends as {own} only, not as {envelope.sender or 'the null sender'}.",
             "Leave the envelope's sender to the account: its Default Email.",
         )
-    bcc = _bcc(fields, envelope.recipients)
-    kept = b"".join(raw for name, raw in fields if name != "bcc")
+    bcc = _bcc(letter, envelope.recipients)
+    kept = [field for field in letter.fields if field.name != "bcc"]
     foreign = address_key(author.address) != address_key(own)
-    return GraphMail(kept + _bcc_field(bcc) + body, author, foreign)
+    return GraphMail(replace(letter, fields=[*kept, *_bcc_field(bcc)]).data, author, foreign)
 
 
-def _bcc(fields: Sequence[tuple[str, bytes]], recipients: Sequence[str]) -> list[str]:
+def _bcc(letter: Letter, recipients: Sequence[str]) -> list[str]:
     """Return whom only the envelope names, and whom its Bcc did."""
     wanted = {address_key(address): address for address in recipients}
-    shown = {address_key(address) for _name, address in _people(fields, "to", "cc")}
-    hidden = {address_key(address) for _name, address in _people(fields, "bcc")}
+    shown = {address_key(box.address) for box in letter.mailboxes("to", "cc")}
+    hidden = {address_key(box.address) for box in letter.mailboxes("bcc")}
     if strangers := (shown | hidden) - set(wanted):
         raise SendRefused(
             f"Microsoft 365 sends to everybody in To, CC and BCC, also to {min(strangers)}, who "
@@ -105,42 +101,23 @@ def _bcc(fields: Sequence[tuple[str, bytes]], recipients: Sequence[str]) -> list
     return [address for key, address in wanted.items() if key not in shown]
 
 
-def _bcc_field(addresses: Sequence[str]) -> bytes:
-    if not addresses:
-        return b""
+def _bcc_field(addresses: Sequence[str]) -> Iterator[Field]:
     for address in addresses:
         if not address.isprintable() or set(address) & set(' ,;<>"'):
             raise SendRefused(f"Microsoft 365 does not take the address {address!r}.")
-    return ("Bcc: " + ",\r\n ".join(addresses) + "\r\n").encode()
+    if addresses:
+        yield make_field("Bcc", ",\r\n ".join(addresses))
 
 
-def _split(data: bytes) -> tuple[bytes, bytes]:
-    """Return the header block, and the rest that begins with the blank line."""
-    found = re.search(rb"(?m)^\r?\n", data)
-    return (data[: found.start()], data[found.start() :]) if found else (data, b"\r\n")
-
-
-def _fields(head: bytes) -> Iterator[tuple[str, bytes]]:
-    for raw in _FIELD.findall(head if head.endswith(b"\n") else head + b"\r\n"):
-        yield raw.partition(b":")[0].strip().decode("ascii", "replace").casefold(), raw
-
-
-def _people(fields: Sequence[tuple[str, bytes]], *names: str) -> list[tuple[str, str]]:
-    texts = [raw.partition(b":")[2].decode("utf-8", "replace") for n, raw in fields if n in names]
-    found = getaddresses([_FOLD.sub("", text).strip() for text in texts])
-    return [(name, address) for name, address in found if address]
-
-
-def _author(fields: Sequence[tuple[str, bytes]]) -> Author:
-    authors = _people(fields, "from")
+def _author(letter: Letter) -> Author:
+    authors = letter.mailboxes("from")
     if len(authors) != 1:
         raise SendRefused("Microsoft 365 takes exactly one address in From.")
-    name, address = authors[0]
-    return Author(_decoded(name), address)
+    return Author(authors[0].name, authors[0].address)
 
 
-def _first(fields: Sequence[tuple[str, bytes]], name: str) -> str:
-    return next((address for _name, address in _people(fields, name)), "")
+def _first(boxes: Sequence[Mailbox]) -> str:
+    return boxes[0].address if boxes else ""
 
 
 def _decoded(text: str) -> str:

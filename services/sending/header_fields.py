@@ -83,7 +83,7 @@ class Letter:
         return b"".join(field.raw for field in self.fields) + blank + self.body
 
 
-def take_apart(data: bytes) -> Letter:
+def read_letter(data: bytes) -> Letter:
     """Read a message as sendmail does: lines of an mbox before it are skipped.
 
     The first line that belongs to no field begins the body, whether it is blank or not.

@@ -16,7 +16,7 @@ from services.errors import InvalidInput
 from services.protocols import protocol
 from services.sending import entry, submitted, views
 from services.sending.entry import Dropped, Origin
-from services.sending.header_fields import take_apart
+from services.sending.header_fields import read_letter
 from services.sending.rules import Recipient
 from services.sending.submitted import Submitted, Terms
 from services.sending.views import OutboxMessage
@@ -115,4 +115,4 @@ def _stored(session: Session, row: OutboxRow) -> Submitted:
         .order_by(col(OutboxRecipientRow.id))
     )
     people = tuple(Recipient(one.address, one.address_key, one.kind) for one in recipients)
-    return Submitted(take_apart(row.data), people, row.booking)
+    return Submitted(read_letter(row.data), people, row.booking)

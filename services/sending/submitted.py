@@ -15,7 +15,7 @@ from models.submission import Submission
 from services.importing.parse import file_name, leaves
 from services.sending import rules
 from services.sending.addresses import Mailbox, breaks_header, parse_mailbox, wire_address
-from services.sending.header_fields import Letter, take_apart
+from services.sending.header_fields import Letter, read_letter
 from services.sending.rules import Recipient
 from services.text import plain
 
@@ -54,7 +54,7 @@ def resent(letter: Letter) -> str:
 
 def read(submission: Submission) -> Submitted:
     """Take a submission apart; never fails."""
-    letter = take_apart(submission.data)
+    letter = read_letter(submission.data)
     field = letter.first(BOOKING)
     booking = submission.booking or (field.value if field else "")
     asked = submission.sender

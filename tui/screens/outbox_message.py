@@ -166,7 +166,7 @@ def _each(
         try:
             done.append(do(row.id))
         except ServiceError as error:
-            refused.append(f"{row.to}: {error}")
+            refused.append(f"{row.to}: {error.message}")
     return done, refused
 
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sending.header_fields import take_apart
+from services.sending.header_fields import read_letter
 
 
 def names(data: bytes) -> list[str]:
-    return [field.written_name for field in take_apart(data).fields]
+    return [field.written_name for field in read_letter(data).fields]
 
 
 @pytest.mark.parametrize(
@@ -30,25 +30,25 @@ def names(data: bytes) -> list[str]:
 )
 def test_header_and_body_part(data: bytes, fields: list[str], body: bytes) -> None:
     assert names(data) == fields
-    assert take_apart(data).body == body
+    assert read_letter(data).body == body
 
 
 @given(st.binary(max_size=200))
 def test_nothing_of_a_body_is_lost_but_the_form_of_its_line_ends(body: bytes) -> None:
     data = b"A: 1\r\n\r\n" + body
-    assert take_apart(data).body.replace(b"\r\n", b"\n") == body.replace(b"\r\n", b"\n")
-    assert take_apart(take_apart(data).data) == take_apart(data)
+    assert read_letter(data).body.replace(b"\r\n", b"\n") == body.replace(b"\r\n", b"\n")
+    assert read_letter(read_letter(data).data) == read_letter(data)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read(data: bytes) -> None:
-    letter = take_apart(data)
+    letter = read_letter(data)
     for field in letter.fields:
         assert isinstance(field.text, str)
         assert isinstance(field.mailboxes, list)
 
 
 def test_a_bcc_below_a_broken_line_is_noticed() -> None:
-    assert take_apart(b"To: a@b.test\nbroken\nBcc: c@d.test\n\nx").shows_bcc
-    assert not take_apart(b"To: a@b.test\nbroken\n\nBcc: c@d.test\n").shows_bcc
-    assert not take_apart(b"To: a@b.test\n\nBcc: c@d.test\n").shows_bcc
+    assert read_letter(b"To: a@b.test\nbroken\nBcc: c@d.test\n\nx").shows_bcc
+    assert not read_letter(b"To: a@b.test\nbroken\n\nBcc: c@d.test\n").shows_bcc
+    assert not read_letter(b"To: a@b.test\n\nBcc: c@d.test\n").shows_bcc

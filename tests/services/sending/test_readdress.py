@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from models.account import EmailSettings
 from models.submission import Submission
 from services.sending.compose import Stamp, parse_token
-from services.sending.header_fields import take_apart
+from services.sending.header_fields import read_letter
 from services.sending.readdress import own_message_id, readdressed
 from services.sending.ready import Ready
 from services.sending.submitted import Terms, read, refusals
@@ -112,7 +112,7 @@ def test_a_message_id_is_kept_where_it_is_one(written: str, kept: bool) -> None:
 
 
 def test_two_message_ids_are_none() -> None:
-    assert own_message_id(take_apart(b"Message-ID: <a@b>\nMessage-ID: <c@d>\n\n")) is None
+    assert own_message_id(read_letter(b"Message-ID: <a@b>\nMessage-ID: <c@d>\n\n")) is None
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_whatever_is_handed_in_is_refused_or_goes_out_whole(
     assert blank
     assert body == mail.letter.body
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n|\0", header)
-    names = [field.name for field in take_apart(ready.data).fields]
+    names = [field.name for field in read_letter(ready.data).fields]
     assert "bcc" not in names
     assert all(names.count(name) == 1 for name in ("from", "message-id"))
     assert names.count("date") >= 1
