@@ -10,6 +10,7 @@ from services.sending.mailbox_list import read_mailboxes
 
 _MBOX_LINES = re.compile(rb"(?:>?From [^\n]*\n)+")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*(?:\n|\Z)(?:[ \t][^\n]*(?:\n|\Z))*")
+_BARE = re.compile(rb"(?<!\r)\n")
 _LINE_END = re.compile(rb"\r?\n")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _BCC = re.compile(rb"(?im)^(?:resent-)?bcc[ \t]*:")
@@ -92,12 +93,17 @@ def read_letter(data: bytes) -> Letter:
     place = mbox.end() if mbox else 0
     fields = []
     while found := _FIELD.match(data, place):
-        raw = _LINE_END.sub(b"\r\n", found[0])
+        raw = _with_crlf(found[0])
         fields.append(Field(raw if raw.endswith(b"\r\n") else raw + b"\r\n"))
         place = found.end()
     blank = _LINE_END.match(data, place)
     body = data[blank.end() if blank else place :]
-    return Letter(fields, _LINE_END.sub(b"\r\n", body), abrupt=bool(body) and blank is None)
+    return Letter(fields, _with_crlf(body), abrupt=bool(body) and blank is None)
+
+
+def _with_crlf(data: bytes) -> bytes:
+    """Return lines with SMTP's line ends; what has them already is large, and not copied."""
+    return _LINE_END.sub(b"\r\n", data) if _BARE.search(data) else data
 
 
 def make_field(name: str, value: str) -> Field:
