@@ -43,7 +43,7 @@ async def test_a_form_is_taken_up_where_it_was_left(folder: Path, services: Serv
     async with console(folder, *RECORD) as driver:
         assert isinstance(driver.screen, KeptQuestion)
         assert driver.sees("You were changing RESERVATIONS at")
-        await driver.press("t")
+        await driver.press("enter")
         assert driver.state == "changed"
         assert driver.editor("settings.timeout").value == "7"
         assert kept(services), "what is taken up is kept until it is saved"
@@ -63,10 +63,25 @@ async def test_it_is_discarded_or_left_for_another_time(folder: Path, services: 
         assert driver.editor("description").value == "Accounts"
         await driver.press("escape", "enter")
         assert isinstance(driver.screen, KeptQuestion)
-        await driver.press("d", "escape", "enter")
+        await driver.press("d", "enter", "escape", "enter")
         assert driver.crumbs[-1] == "AC"
         assert driver.editor("description").value == "Accounts"
     assert not kept(services)
+
+
+async def test_what_is_typed_ahead_for_the_form_discards_nothing(
+    folder: Path, services: Services
+) -> None:
+    async with console(folder, *TYPES, "enter") as driver:
+        await driver.type("Mine")
+        await hung_up(driver)
+    async with console(folder, *TYPES) as driver:
+        for key in ("enter", *"desk", "tab"):
+            driver._send(key, key if len(key) == 1 else None)
+        await driver.settle()
+        assert isinstance(driver.screen, KeptQuestion)
+        await driver.press("escape")
+    assert kept(services)
 
 
 async def test_leaving_without_saving_what_was_taken_up_discards_it(
@@ -76,8 +91,8 @@ async def test_leaving_without_saving_what_was_taken_up_discards_it(
         await driver.fill("SA", "Sales")
         await hung_up(driver)
     async with console(folder, *TYPES, "n") as driver:
-        assert driver.sees("You were changing a new contact type")
-        await driver.press("t")
+        assert driver.sees("You were entering a new contact type at")
+        await driver.press("enter")
         assert driver.editor("description").value == "Sales"
         await driver.press("escape", "d")
         assert driver.crumbs[-1] == "Contact Types"
@@ -94,7 +109,7 @@ async def test_secrets_are_never_kept(folder: Path, services: Services) -> None:
     assert "geheim" not in str(kept(services)[0].values)
     assert b"geheim" not in (folder / "store" / "tourmail.sqlite").read_bytes()
     async with console(folder, *RECORD) as driver:
-        await driver.press("t")
+        await driver.press("enter")
         assert driver.editor("settings.client_secret").value.get_secret_value() == ""
         assert driver.editor("identity.description").value == "Mine"
 
@@ -118,7 +133,7 @@ async def test_what_others_changed_since_is_merged_on_save(
         await hung_up(driver)
     services.codes.save("contact-type", {"code": "AC", "description": "Theirs"}, "AC")
     async with console(folder, *TYPES, "enter") as driver:
-        await driver.press("t", "ctrl+s")
+        await driver.press("enter", "ctrl+s")
         assert isinstance(driver.screen, MergeDialog)
         assert driver.screen.lines.rows[0].was == "Accounts"
         await driver.press("m", "enter", "ctrl+s")
@@ -140,7 +155,7 @@ async def test_another_protocol_and_the_import_tab_are_kept(
         await driver.type("contoso.onmicrosoft.com")
         await hung_up(driver)
     async with console(folder, *RECORD) as driver:
-        await driver.press("t")
+        await driver.press("enter")
         assert driver.screen.chosen.key == "office365"
         assert driver.editor("settings.tenant_id").value == "contoso.onmicrosoft.com"
         assert driver.editor("importing.agent_types").value == ("AC",)
@@ -154,7 +169,7 @@ async def test_what_a_modal_holds_is_kept_with_its_form(folder: Path, services: 
         await driver.type("anna@example.com")
         await hung_up(driver)
     async with console(folder, *RECORD) as driver:
-        await driver.press("t")
+        await driver.press("enter")
         assert driver.editor("importing.forward").value == (
             {"email": "anna@example.com", "name": ""},
         )
@@ -176,8 +191,8 @@ async def test_a_message_is_kept_with_its_text(folder: Path, services: Services)
         await driver.app.jump(place(OUTBOX))
         await driver.settle()
         await driver.press("n")
-        assert driver.sees("You were changing a new message at")
-        await driver.press("t")
+        assert driver.sees("You were entering a new message at")
+        await driver.press("enter")
         assert driver.editor("to").value == "walter@lodge.example"
         assert driver.screen.text.text == "Dear Walter"
 

@@ -9,10 +9,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
+from textual import events
 from textual.screen import ScreenResultType
 
 from services.drafts import Draft
-from tui.widgets.dialogs import Question
+from tui.widgets.dialogs import Button, Question
 from tui.widgets.form_page import FormPage, field_name
 from tui.widgets.times import short_clock
 
@@ -39,6 +40,11 @@ class KeptForm(FormPage[ScreenResultType]):
     def record_name(self) -> str:
         """The name of the record, "" for a new one."""
         return ""
+
+    @property
+    def noun(self) -> str:
+        """The kind in words."""
+        return self.kind.replace("-", " ")
 
     # ------------------------------------------------------------------ values by path
 
@@ -85,9 +91,9 @@ class KeptForm(FormPage[ScreenResultType]):
         found = await self.ask(lambda: services.drafts.find(self.kind, self.record_name))
         if found is None:
             return
-        name = self.record_name or f"a new {self.kind.replace('-', ' ')}"
+        what = f"changing {self.record_name}" if self.record_name else f"entering a new {self.noun}"
         when = short_clock(found.kept_at, services.now())
-        words = f"You were changing {name} at {when} when the line dropped. Secrets were not kept."
+        words = f"You were {what} at {when} when the line dropped. Secrets were not kept."
         answer = await self.dialog(KeptQuestion("Unsaved", words, "Take it up", "Discard"))
         if answer:
             self._take_up(found)
@@ -118,7 +124,31 @@ class KeptForm(FormPage[ScreenResultType]):
 
 
 class KeptQuestion(Question):
-    """Take up or discard; Esc does neither."""
+    """Take up or discard; Esc does neither.
+
+    It comes unexpectedly, so that no letter typed ahead for the form may discard anything: a first
+    letter only leads to its answer.
+    """
+
+    def __init__(self, title: str, text: str, yes: str, no: str) -> None:
+        """Take the words; the focus is on taking up."""
+        super().__init__(title, text, yes, no, safe=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """Go to the answer with this first letter."""
+        for button in self.query(Button):
+            if event.character and event.character.casefold() == button.text[0].casefold():
+                event.prevent_default()
+                event.stop()
+                button.focus()
+
+    def action_answer(self, answer: bool) -> None:
+        """y takes it up; n leaves it for the next time, which a button alone discards."""
+        self.dismiss(answer or None)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Answer."""
+        self.dismiss(event.control_widget.id == "yes")
 
     def action_leave(self) -> None:
         """Leave it for the next time."""
