@@ -8,6 +8,7 @@ from textual.screen import Screen
 
 from services.drafts import Draft
 from services.errors import ServiceError
+from tui.door import Door
 from tui.faults import write_fault
 from tui.widgets.kept_form import KeptForm
 from tui.widgets.section_dialog import SectionDialog
@@ -39,7 +40,8 @@ async def keep_typed(console: "Console", *, saving: bool) -> None:
 
 async def _keep(console: "Console", drafts: Sequence[Draft]) -> None:
     services = await console.ready()
-    await console.door(lambda: services.drafts.keep(drafts))
+    # Through a door of its own: what the store holds up here nobody waits for again.
+    await Door()(lambda: services.drafts.keep(drafts))
 
 
 def _put_modals(screens: Sequence[Screen[Any]]) -> None:

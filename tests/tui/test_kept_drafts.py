@@ -1,6 +1,7 @@
 """What was typed when the line dropped is kept, secrets excepted, and offered next time."""
 
 import asyncio
+import signal
 import threading
 import time
 from pathlib import Path
@@ -12,7 +13,6 @@ from sqlmodel import select
 from models.history import KeptDraftRow
 from services.bootstrap import Services
 from services.codes import CodeService
-from services.drafts import DraftService
 from tests.stores import imap_raw, office365_raw, save
 from tests.tui.driver import EMAIL_ACCOUNT, Driver, console
 from tests.tui.terminal.line import Line
@@ -226,21 +226,21 @@ async def test_a_save_that_ends_at_the_hang_up_leaves_nothing_to_offer(
     assert not kept(services)
 
 
-async def test_a_store_that_is_away_holds_nobody(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_store_that_is_held_by_somebody_holds_nobody_up(
+    folder: Path, services: Services
 ) -> None:
-    away = threading.Event()
-    monkeypatch.setattr(DraftService, "keep", lambda _service, _drafts: away.wait(20))
-    monkeypatch.setattr("tui.keeping.SECONDS", 0.2)
     async with console(folder, *TYPES, "enter") as driver:
         await driver.type("Mine")
-        begun = time.monotonic()
-        await hung_up(driver)
-        assert time.monotonic() - begun < 10, "it ends long before the store answers"
-        away.set()
+        with services.store.write():
+            begun = time.monotonic()
+            await hung_up(driver)
+            assert time.monotonic() - begun < 10, "the store would be waited for 30 s"
 
 
-def test_a_terminal_that_vanishes_keeps_what_was_typed(folder: Path, services: Services) -> None:
+@pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGHUP])
+def test_a_terminal_that_vanishes_and_a_signal_keep_what_was_typed(
+    folder: Path, services: Services, number: signal.Signals | None
+) -> None:
     environ = {
         "TOURMAIL_DATABASE_URL": f"sqlite:///{folder / 'store' / 'tourmail.sqlite'}",
         "TOURMAIL_KEY_FILE": str(folder / "key" / "tourmail.key"),
@@ -253,8 +253,11 @@ def test_a_terminal_that_vanishes_keeps_what_was_typed(folder: Path, services: S
         line.expect("Save")
         line.send("Money")
         line.expect("Money")
-        line.hang_up()
-        assert line.code() == 129
+        if number is None:
+            line.hang_up()
+        else:
+            line.kill(number)
+        assert line.code() == 128 + (number or signal.SIGHUP)
     [row] = kept(services)
     assert (row.form, row.record, row.login) == ("contact-type", "AC", services.actor.who)
     assert row.values["values"]["description"] == "Money"
