@@ -8,8 +8,10 @@ import pytest
 from textual.events import Paste
 
 from services.bootstrap import Services
+from services.errors import ServiceError
 from tests.stores import save, smtp_raw
 from tests.tui.driver import console
+from tui.screens.new_message import NewMessage
 
 NEW = ("o", "n")
 
@@ -123,3 +125,18 @@ async def test_pasted_text_cannot_steer_the_terminal(folder: Path, office: Servi
         await driver.settle()
         assert driver.screen.text.text == "one [2Jtwo\nthree\tfour"
         assert "\x1b" not in driver.text()
+
+
+async def test_what_is_queued_is_not_sent_again_where_its_draft_stays(
+    folder: Path, office: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_form: NewMessage) -> None:
+        raise ServiceError("The store is busy.")
+
+    async with console(folder, *NEW) as driver:
+        await driver.fill("anna@agent.test")
+        monkeypatch.setattr(NewMessage, "forget_draft", away)
+        await driver.press("ctrl+s")
+        assert driver.crumbs[-1] == "Outbox"
+        assert driver.sees("Queued for 1 recipient.")
+    assert len(office.outbox.list().rows) == 1

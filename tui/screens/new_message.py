@@ -1,6 +1,7 @@
 """New Message: typed here, refused by the rules with the field focused, else queued."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from textual import events
@@ -11,7 +12,7 @@ from textual.widgets import TextArea
 from models.fields import address_key, is_steering
 from models.message import MessageForm, mailboxes
 from services import attachments
-from services.errors import InvalidInput
+from services.errors import InvalidInput, ServiceError
 from services.forms import check
 from services.people import Person
 from services.sending.views import OutboxMessage
@@ -207,9 +208,11 @@ class NewMessage(KeptForm[str | None]):
         form = check(MessageForm, self.form.raw())
         files = await self.ask(lambda: attachments.read(form.files))
         mail = form.mail(self.text.text, files, self._contact(form))
+        alive = await self.ask(services.outbox.workers_alive) > 0
         accepted = await self.ask(lambda: services.outbox.accept(mail))
-        await self.forget_draft()
-        self.dismiss(told(accepted, alive=await self.ask(services.outbox.workers_alive) > 0))
+        with suppress(ServiceError):  # it is queued: a form that stays would send it twice
+            await self.forget_draft()
+        self.dismiss(told(accepted, alive=alive))
 
 
 def told(accepted: OutboxMessage, *, alive: bool) -> str:
