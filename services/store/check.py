@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 from sqlmodel import Session, select
@@ -15,6 +16,9 @@ from services.store.migrations import HEAD
 from services.store.schema import tables
 from services.text import count
 from services.vault import Vault
+
+if TYPE_CHECKING:
+    from services.worker.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,14 @@ def look_over(store: Store, vault: Vault) -> Iterator[Finding]:
             yield _references(session)
         yield _searchable(session)
         yield from secrets(session, vault)
+
+
+def workers(engine: "Engine") -> Finding:
+    """Say whether anybody works; that nobody does is no fault of the store's."""
+    try:
+        return Finding("workers", True, engine.health().words)
+    except ServiceError as error:
+        return Finding("workers", False, str(error))
 
 
 def _tables(session: Session) -> Finding:

@@ -121,6 +121,7 @@ _STATES = {
               "DATABASE … OWNER TO …"),
     "40P01": ("The store is busy.", _AGAIN),
     "40001": ("The store is busy.", _AGAIN),
+    "25P03": ("This program stood still in the middle of a change.", _AGAIN),
     "55P03": ("The store is busy.", _AGAIN),
     "57014": ("The store took too long to answer.", _AGAIN),
 }  # fmt: skip

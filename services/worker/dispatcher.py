@@ -74,6 +74,7 @@ class Dispatcher:
 
     def health(self) -> Health:
         """See `Engine.health`."""
+        self._check_schema()
         statement = text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
         with self._services.store.read() as session:
             waiting = session.connection().execute(statement).scalar_one()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from services.cancel import Cancel
+from services.text import count
 from services.worker.crew import Work
 from services.worker.heart import GRACE_SECONDS
 
@@ -28,6 +29,12 @@ class Health:
     """Those that were seen lately."""
     waiting: int = 0
     """Jobs that nobody has begun yet; none where each worker looks for itself."""
+
+    @property
+    def words(self) -> str:
+        """The same in a sentence."""
+        jobs = f", {count(self.waiting, 'job')} waiting" if self.waiting else ""
+        return f"{count(self.workers, 'worker')} seen lately{jobs} ({self.engine})."
 
 
 class Engine(Protocol):

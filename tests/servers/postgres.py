@@ -150,4 +150,6 @@ def _as_owner() -> tuple[str, ...]:
     if os.geteuid() != 0:
         return ()
     owner = pwd.getpwnam(_OWNER)
-    return ("setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups")
+    # Linux forgets the signal at a parent's death (see Daemon) where a process changes its user.
+    ids = (f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups")
+    return ("setpriv", "--pdeathsig=INT", *ids)

@@ -141,6 +141,7 @@ def test_a_user_without_rights_and_a_standby_are_told(postgres: Postgres, tmp_pa
         (psycopg.errors.TooManyConnections(), "no connection left"),
         (psycopg.errors.DeadlockDetected(), "busy"),
         (psycopg.errors.LockNotAvailable(), "busy"),
+        (psycopg.errors.IdleInTransactionSessionTimeout(), "stood still"),
         (psycopg.errors.QueryCanceled(), "too long"),
         (psycopg.errors.AdminShutdown("terminating"), "does not answer"),
         (psycopg.OperationalError("consuming input failed: server closed"), "does not answer"),

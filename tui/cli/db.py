@@ -58,10 +58,10 @@ def upgrade_(json: Json = False) -> None:
 
 def check(json: Json = False) -> None:
     """Open the store, prove the key, read every page and decrypt every secret."""
-    from services.store.check import look_over
+    from services.store.check import look_over, workers
 
     with opened() as services:
-        found = list(look_over(services.store, services.vault))
+        found = [*look_over(services.store, services.vault), workers(services.engine)]
     ok = all(finding.ok for finding in found)
     if json:
         write_json({"ok": ok, "checks": [asdict(finding) for finding in found]})

@@ -37,7 +37,7 @@ def test_a_sound_store_passes_every_check(tourmail: CommandLine, store: Path) ->
     found = tourmail.done("db", "check", "--json").json
     assert found["ok"] is True
     assert checks(tourmail) == dict.fromkeys(
-        ("schema", "key", "file", "references", "search", "secrets"), True
+        ("schema", "key", "file", "references", "search", "secrets", "workers"), True
     )
     assert "1 secret decrypted." in tourmail.done("db", "check").out
 
