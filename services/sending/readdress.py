@@ -83,7 +83,7 @@ def _with_authors(
     if resent(letter) and written and not from_match:
         return [*fields, *again]
     sender = [make_field("Sender", header_mailbox(route.sender))] if route.sender else []
-    replies = [] if letter.first("reply-to") else list(_replies(written, route))
+    replies = list(_replies(letter, written, route))
     new = [author, *sender, *replies, *again]
     rest = [field for field in fields if field.name not in ("from", "sender")]
     place = sum(1 for field in fields[: _index(fields, "from")] if field.name != "sender")
@@ -100,11 +100,15 @@ def _is(written: Field, route: Route) -> bool:
     return found is not None and found.address == route.header_from.address
 
 
-def _replies(written: Field | None, route: Route) -> Iterator[Field]:
-    """Yield the Reply-To that an exchanged From becomes, with all the addresses it had."""
+def _replies(letter: Letter, written: Field | None, route: Route) -> Iterator[Field]:
+    """Yield the Reply-To that an exchanged From becomes, with all the addresses it had.
+
+    Where the message says by itself whom to reply to, its From is kept for people to see.
+    """
     if route.reply_to:
         boxes = [box for one in (written.mailboxes if written else []) if (box := usable([one]))]
-        yield make_field("Reply-To", _joined(boxes or [route.reply_to]))
+        name = "X-Original-From" if letter.first("reply-to") else "Reply-To"
+        yield make_field(name, _joined(boxes or [route.reply_to]))
 
 
 def _resender(letter: Letter, route: Route) -> Iterator[Field]:

@@ -68,6 +68,14 @@ def test_as_whom_it_goes_out(written: str, match: bool, expected: tuple[str | No
     assert ready.header_from in str(parsed(ready)["From"])
 
 
+def test_a_from_that_is_exchanged_is_kept_beside_a_reply_to() -> None:
+    ready = out("From: Jim <j@o.test>\nReply-To: r@o.test\n\nHi", match=True)
+    assert head(ready, "Reply-To", "X-Original-From") == {
+        "Reply-To": "r@o.test",
+        "X-Original-From": "Jim <j@o.test>",
+    }
+
+
 def test_an_asked_envelope_sender_stands_in_a_missing_from() -> None:
     ready = out("\nHi", sender="jim@o.test", full_name="Jim Doe")
     assert head(ready, "From", "Sender") == {"From": "Jim Doe <jim@o.test>", "Sender": DEFAULT}
