@@ -15,6 +15,7 @@ from imapclient.datetime_util import format_criteria_date
 from services.errors import ConnectionFailed
 from services.protocols.base import Body, Closing, Header, Listing, Mark, Surroundings
 from services.protocols.imap import ImapSettings
+from services.protocols.imap_crew import Crew
 from services.protocols.imap_listing import Position, pages, resume
 from services.protocols.imap_session import ImapSession, Inbox
 from services.protocols.imap_wire import Broken, Dripped, Refused, Trouble
@@ -54,11 +55,13 @@ class ImapImporter(Closing):
         """Connect and log in. Raises ConnectionFailed, LoginRefused, Cancelled."""
         self._settings, self._around = settings, surroundings
         self._session = ImapSession.opened(settings, surroundings)
+        self._crew = Crew(settings, surroundings)
         self._broken, self._revivals = "", _REVIVALS
         self._uidvalidity = 0
 
     def close(self) -> None:
         """Log out; never raises."""
+        self._crew.close()
         self._session.close()
 
     # ------------------------------------------------------------------ listing
@@ -223,7 +226,7 @@ class ImapImporter(Closing):
         """Fetch, connecting again first where an earlier fetch broke the connection."""
         self._revive()
         try:
-            return self._session.fetch(uids, what)
+            return self._crew.fetch(self._session, uids, what, self._uidvalidity)
         except Dripped as trouble:
             raise self._failed(trouble) from None
         except Broken as trouble:

@@ -58,6 +58,8 @@ class ImapSession:
         self._exit = ExitStack()
         self._plain: socket.socket | None = None
         self._wire: Wire | None = None
+        self.quickest = float("inf")
+        """Seconds that the quickest command took: a round trip, and a little more."""
 
     @classmethod
     def opened(cls, settings: ImapSettings, surroundings: Surroundings) -> "ImapSession":
@@ -194,6 +196,7 @@ class ImapSession:
     def _command(self) -> Iterator[None]:
         """Bound a command by the drip limit; raise Trouble, or Cancelled, where it fails."""
         self._around.cancel.check()
+        greeted = self._wire is not None
         if self._wire is not None:
             self._wire.begin()
         started = time.monotonic()
@@ -205,6 +208,8 @@ class ImapSession:
             trouble = trouble_of(error, time.monotonic() - started, self._timeout)
             words = redacted(trouble.words, self._settings.user, self._password)
             raise type(trouble)(words) from None
+        if greeted:
+            self.quickest = min(self.quickest, time.monotonic() - started)
 
     @contextmanager
     def _step(self) -> Iterator[None]:

@@ -86,9 +86,9 @@ class Desk:
             raise Failed(run.output)
         return run
 
-    def afresh(self, expected: int) -> Run:
-        """Run the command on a new store."""
-        self.new_store()
+    def afresh(self, expected: int, limit: int | None = None) -> Run:
+        """Run the command on a new store; `limit` is Limit Mailbox Connections."""
+        self.new_store(limit)
         return self.tourmail(expected)
 
     def _account(self, limit: int | None) -> dict[str, object]:

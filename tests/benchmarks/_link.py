@@ -4,6 +4,7 @@ Run as ``python _link.py PORT TARGET ROUND_TRIP_MS MBIT``; Ctrl+C or SIGTERM end
 """
 
 import asyncio
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,11 +23,18 @@ def link(target: int, round_trip_ms: int = 40, mbit: int = 100) -> Iterator[int]
 
     (port,) = free_ports(1)
     command = [sys.executable, "-S", __file__, *map(str, (port, target, round_trip_ms, mbit))]
-    daemon = Daemon(command, Path("/dev/null"), (HOST, port), 1.0)
+    daemon = Daemon(command, Path("/dev/null"), (HOST, port), 1.0, up=_connects)
     try:
         yield port
     finally:
         daemon.stop()
+
+
+def _connects(address: tuple[str, int]) -> bool:
+    """Tell whether the proxy is up; behind it may be a server that waits for TLS."""
+    with suppress(OSError), socket.create_connection(address, timeout=1):
+        return True
+    return False
 
 
 async def _serve(port: int, target: int, delay: float, rate: float) -> None:
