@@ -47,8 +47,10 @@ def fold(text: str) -> str:
 
 def _without_marks(text: str) -> str:
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    marks = [char for char in set(folded) if unicodedata.category(char).startswith("M")]
-    return folded.translate(dict.fromkeys(map(ord, marks)))
+    for char in set(folded):
+        if unicodedata.category(char).startswith("M"):
+            folded = folded.replace(char, "")  # a few of them: sooner done than by a table
+    return folded
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,9 @@ def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]
     `mail` has the values of its row in `mail`; a body is "" where only headers are kept.
     """
     people = (mail["from_name"], mail["from_address"], mail["recipients"])
-    text = " ".join((mail["subject"], *people, mail["booking"] or "", body[:BODY_CHARACTERS]))
-    return {
-        "place": place(mail["received_at"], mail_id), "mail_id": mail_id, "text": fold(text)
-    }  # fmt: skip
+    head = " ".join((mail["subject"], *people, mail["booking"] or ""))
+    text = f"{fold(head)} {fold(body[:BODY_CHARACTERS])}".strip()  # one of them is often ASCII
+    return {"place": place(mail["received_at"], mail_id), "mail_id": mail_id, "text": text}
 
 
 @dataclass(frozen=True)
