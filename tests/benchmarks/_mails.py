@@ -23,7 +23,7 @@ def sent_id(number: int) -> str:
     return f"<ours-{number}@operator.test>"
 
 
-def mails(count: int, seed: int = 7) -> Iterator[bytes]:
+def mails(count: int, seed: int | str = 7) -> Iterator[bytes]:
     """Yield messages, the same ones for the same seed."""
     random = Random(seed)
     for number in range(count):

@@ -43,7 +43,7 @@ SyncState *
 _FETCHMAIL = """
 set no bouncemail
 poll {host} service {port} protocol imap user "{user}" password "{password}"
-ssl no sslcertck keep fetchall mda "cat >> {folder}/mbox"
+ssl no sslcertck keep mda "cat >> {folder}/mbox"
 """
 _GETMAIL = """
 [retriever]
@@ -69,6 +69,8 @@ class Peer:
 
     folder: Path
     command: tuple[str, ...]
+    everything: tuple[str, ...] = ()
+    """What makes it fetch what it has fetched, where its memory lies in the mailbox."""
 
     def forget(self) -> None:
         """Begin anew: nothing was ever fetched."""
@@ -86,7 +88,7 @@ class Peer:
     def afresh(self) -> Run:
         """Fetch everything."""
         self.forget()
-        return self.again()
+        return measured([*self.command, *self.everything], HOME=str(self.folder))
 
 
 def peers(root: Path, port: int, user: str, password: str, bundle: Path) -> dict[str, Peer]:
@@ -104,7 +106,8 @@ def peers(root: Path, port: int, user: str, password: str, bundle: Path) -> dict
         values["owner"] = _OWNER if os.geteuid() == 0 else getpass.getuser()
         rc.write_text(text.format(bundle=bundle, folder=folder, **values).lstrip())
         rc.chmod(0o600)
-        found[name] = Peer(folder, tuple(command(rc, folder)))
+        more = ("--all",) if name == "fetchmail" else ()
+        found[name] = Peer(folder, tuple(command(rc, folder)), more)
         found[name].forget()
     return found
 
