@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, and_, col, exists, func, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from models.codes import QueueDestinationRow, QueueMemberRow, UserRow
 from models.fields import name_key
@@ -91,7 +91,7 @@ class QueueMessages:
             me = self._me(session)
             if me is None:
                 return Page([], None)
-            return self._page(session, [_open(), _for(me)], text, after, limit)
+            return self._page(session, [_open(), _for(session, me)], text, after, limit)
 
     def list(
         self,
@@ -125,7 +125,9 @@ class QueueMessages:
             me, queues = self._me(session), dict(session.exec(by_queue).all())
             if me is None:
                 return QueueCounts(queues=queues)
-            mine = select(func.count()).select_from(QueueMessageRow).where(_open(), _for(me))
+            mine = (
+                select(func.count()).select_from(QueueMessageRow).where(_open(), _for(session, me))
+            )
             return QueueCounts(me.name, session.exec(mine).one(), queues)
 
     # ------------------------------------------------------------------ deciding
@@ -223,17 +225,21 @@ def _open() -> ColumnElement[bool]:
     return col(QueueMessageRow.done_at).is_(None)
 
 
-def _for(me: UserRow) -> ColumnElement[bool]:
-    member = exists().where(
-        col(QueueMemberRow.queue_id) == QueueMessageRow.queue_id,
-        col(QueueMemberRow.user_id) == me.id,
+def _for(session: Session, me: UserRow) -> ColumnElement[bool]:
+    """Return the condition that a user is to look after a message; the few queues come first."""
+    member = select(QueueMemberRow.queue_id).where(QueueMemberRow.user_id == me.id)
+    owner = select(QueueDestinationRow.id).where(QueueDestinationRow.owner_id == me.id)
+    queues = [*session.exec(member), *session.exec(owner)]
+    every = session.exec(select(QueueDestinationRow.id)).all()
+    nobodys = func.coalesce(col(QueueMessageRow.user_id), 0) == 0
+    # Said in this way so that open messages are found by their queue, however many are done.
+    return and_(
+        col(QueueMessageRow.queue_id).in_(every),
+        or_(
+            col(QueueMessageRow.user_id) == me.id,
+            and_(nobodys, col(QueueMessageRow.queue_id).in_(queues)),
+        ),
     )
-    owner = exists().where(
-        col(QueueDestinationRow.id) == QueueMessageRow.queue_id,
-        col(QueueDestinationRow.owner_id) == me.id,
-    )
-    nobodys = col(QueueMessageRow.user_id).is_(None)
-    return or_(col(QueueMessageRow.user_id) == me.id, and_(nobodys, or_(member, owner)))
 
 
 def _containing(text: str) -> list[ColumnElement[bool]]:

@@ -1,6 +1,6 @@
 """Queue messages about mail, written in the transaction of whatever happens to that mail."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import insert
@@ -25,10 +25,11 @@ def raise_for_mail(
         session.connection().execute(insert(QueueMessageRow), rows)
 
 
-def close_for_mail(session: Session, mail_id: int, who: str, now: datetime) -> None:
-    """Close whatever is open about a mail, since it is an open error no longer."""
+def close_for_mail(session: Session, ids: Sequence[int], who: str, now: datetime) -> None:
+    """Close whatever is open about some mail, since it is an open error no longer."""
     session.execute(
         update(QueueMessageRow)
-        .where(col(QueueMessageRow.mail_id) == mail_id, col(QueueMessageRow.done_at).is_(None))
+        .where(col(QueueMessageRow.mail_id).in_(ids), col(QueueMessageRow.done_at).is_(None))
         .values(done_at=now, done_by=who)
+        .execution_options(synchronize_session=False)
     )

@@ -1,20 +1,22 @@
 """What a person decides about a message: whom it belongs to, and that nothing is left to do."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select, update
 
 from models.assignment import Assignment
 from models.mail import MailRow, Outcome, Reason
 from services import people
-from services.errors import InvalidInput, ServiceError
+from services.errors import InvalidInput
 from services.importing.fingerprint import content_digest
 from services.importing.parse import skim
-from services.management.cases import Case, mail_of, unchanged
-from services.management.record import By, change, keep_bytes, note, update_ledger
+from services.management.cases import Case, unchanged
+from services.management.record import By, change, keep_bytes, note, note_all, update_ledger
 from services.queue_rows import close_for_mail, raise_for_mail
-from services.results import Result
+from services.results import REFUSED, Result
 
 
 @dataclass(frozen=True)
@@ -76,36 +78,76 @@ def _said(to: Target, *, whole: bool) -> str:
     return f"To {to.words}.{rest}"
 
 
-def dismiss(session: Session, mail_id: int, by: By) -> Result:
-    """Say that nothing is left to do about an error. Raises ServiceError, NotFound."""
-    row = _error(session, mail_id)
-    if row.dismissed_at is not None:
-        raise ServiceError("It is dismissed already.")
-    row.dismissed_at = by.now
-    session.add(row)
-    close_for_mail(session, mail_id, by.who, by.now)
-    note(session, mail_id, "dismiss", "", by)
-    return Result(mail_id, True, "dismissed", "It is no open error any more.")
+@dataclass(frozen=True)
+class Decision:
+    """What a person decides about many messages at once, each of which may be refused."""
+
+    action: str
+    became: str
+    words: str
+    refuse: Callable[[MailRow], str]
+    """Returns why a message is refused, "" where it is not."""
+    write: Callable[[Session, Sequence[MailRow], By], None]
 
 
-def reopen(session: Session, mail_id: int, by: By) -> Result:
-    """Make a dismissed error an open one again, told to its queue anew.
+def decide(session: Session, ids: Sequence[int], what: Decision, by: By) -> list[Result]:
+    """Decide about messages, and keep that in their history."""
+    found = session.exec(select(MailRow).where(col(MailRow.id).in_(ids)))
+    rows = {row.id: row for row in found}
+    wrong = {mail_id: _refusal(what, rows.get(mail_id), mail_id) for mail_id in ids}
+    taken = [rows[mail_id] for mail_id in ids if not wrong[mail_id]]
+    if taken:
+        what.write(session, taken, by)
+        note_all(session, [row.id or 0 for row in taken], what.action, by)
+    return [
+        Result(mail_id, False, REFUSED, wrong[mail_id])
+        if wrong[mail_id]
+        else Result(mail_id, True, what.became, what.words)
+        for mail_id in ids
+    ]
 
-    Raises ServiceError, NotFound.
-    """
-    row = _error(session, mail_id)
-    if row.dismissed_at is None:
-        raise ServiceError("It is not dismissed.")
-    row.dismissed_at = None
-    session.add(row)
-    session.flush()
-    raise_for_mail(session, row.queue_id, [(mail_id, row.why)], by.now)
-    note(session, mail_id, "reopen", "", by)
-    return Result(mail_id, True, "reopened", "It is an open error again.")
 
-
-def _error(session: Session, mail_id: int) -> MailRow:
-    row = mail_of(session, mail_id)
+def _refusal(what: Decision, row: MailRow | None, mail_id: int) -> str:
+    if row is None:
+        return f"There is no mail {mail_id}."
     if row.outcome != Outcome.ERROR:
-        raise ServiceError(f"It is no error: it was {row.outcome}.")
-    return row
+        return f"It is no error: it was {row.outcome}."
+    return what.refuse(row)
+
+
+def _date(session: Session, rows: Sequence[MailRow], moment: datetime | None) -> None:
+    ids = [row.id for row in rows]
+    session.execute(
+        update(MailRow)
+        .where(col(MailRow.id).in_(ids))
+        .values(dismissed_at=moment)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _dismiss(session: Session, rows: Sequence[MailRow], by: By) -> None:
+    _date(session, rows, by.now)
+    close_for_mail(session, [row.id or 0 for row in rows], by.who, by.now)
+
+
+def _reopen(session: Session, rows: Sequence[MailRow], by: By) -> None:
+    _date(session, rows, None)
+    for queue_id in {row.queue_id for row in rows}:
+        mails = [(row.id or 0, row.why) for row in rows if row.queue_id == queue_id]
+        raise_for_mail(session, queue_id, mails, by.now)
+
+
+DISMISS = Decision(
+    "dismiss",
+    "dismissed",
+    "It is no open error any more.",
+    lambda row: "It is dismissed already." if row.dismissed_at is not None else "",
+    _dismiss,
+)
+REOPEN = Decision(
+    "reopen",
+    "reopened",
+    "It is an open error again.",
+    lambda row: "It is not dismissed." if row.dismissed_at is None else "",
+    _reopen,
+)

@@ -1,9 +1,11 @@
 """Writing what became of a stored message: mail, bytes, ledger, queue and history together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, update
 
 from models.account import EmailAccountRow
@@ -41,6 +43,15 @@ def note(
     )
 
 
+def note_all(session: Session, ids: Sequence[int], action: str, by: By) -> None:
+    """Keep in the history of many messages what was done with all of them."""
+    rows = [
+        {"mail_id": mail_id, "at": by.now, "who": by.who, "action": action, "detail": ""}
+        for mail_id in ids
+    ]
+    session.connection().execute(insert(MailActionRow), rows)
+
+
 def rewrite(session: Session, row: MailRow, case: Case, entry: Entry, by: By) -> None:
     """Make a message what it was judged to be now, everywhere at once; no bytes are ever lost."""
     values = mail_values(entry)
@@ -72,7 +83,7 @@ def change(session: Session, row: MailRow, values: dict[str, Any], by: By) -> No
         setattr(row, name, value)
     if row.outcome != Outcome.ERROR:
         row.queue_id = row.dismissed_at = None
-        close_for_mail(session, row.id or 0, by.who, by.now)
+        close_for_mail(session, [row.id or 0], by.who, by.now)
     elif was_error:
         _retell(session, row)
     else:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -24,7 +23,7 @@ from services.management.mailbox import Mailbox, Unfetchable
 from services.management.record import By
 from services.management.retry import Retry
 from services.protocols.base import Surroundings
-from services.results import Result, guarded, refused
+from services.results import Result, refused
 from services.sending.outbox import Outbox
 from services.store.engine import Store
 
@@ -165,16 +164,16 @@ class Management:
 
     def dismiss(self, ids: Sequence[int]) -> list[Result]:
         """Say of errors that nothing is left to do about them."""
-        return self._decide(ids, decide.dismiss)
+        return self._decide(ids, decide.DISMISS)
 
     def reopen(self, ids: Sequence[int]) -> list[Result]:
         """Make dismissed errors open ones again."""
-        return self._decide(ids, decide.reopen)
+        return self._decide(ids, decide.REOPEN)
 
     # ------------------------------------------------------------------ shared
 
     def alike(self, mail_id: int) -> Sequence[int]:
-        """Return all mail with the same cause as one message, oldest first, it included.
+        """Return all mail with the same cause as one message, as it came, it included.
 
         Raises NotFound.
         """
@@ -184,29 +183,27 @@ class Management:
         return found if mail_id in found else [mail_id, *found]
 
     def of_cause(self, cause: Cause) -> Sequence[int]:
-        """Return all mail with a cause, oldest first, save for what was dismissed."""
+        """Return all mail with a cause, as it came, save for what was dismissed."""
         return self._numbers(alike(cause))
 
     def open_errors(self, account: str = "") -> Sequence[int]:
-        """Return all open errors, of one account or of all, oldest first. Raises NotFound."""
+        """Return all open errors, of one account or of all, as they came. Raises NotFound."""
         wanted = is_open_error()
         if account:
             wanted.append(col(MailRow.account_id) == self._accounts.get(account).id)
         return self._numbers(wanted)
 
     def _numbers(self, wanted: Sequence[ColumnElement[bool]]) -> Sequence[int]:
-        statement = select(MailRow.id).where(*wanted).order_by(col(MailRow.received_at))
+        # Sorted here: asked for in an order, the store would read all errors in it instead.
         with self._store.read() as session:
-            return [each or 0 for each in session.exec(statement)]
+            return sorted(each or 0 for each in session.exec(select(MailRow.id).where(*wanted)))
 
-    def _decide(self, ids: Sequence[int], verb: Verb) -> list[Result]:
+    def _decide(self, ids: Sequence[int], what: decide.Decision) -> list[Result]:
         """Decide about a few hundred messages in one transaction."""
         results: list[Result] = []
         for chunk in chunks(ids, _AT_ONCE):
             with self._store.write() as session:
-                by = self._by()
-                done = [guarded(mail_id, partial(verb, session, mail_id, by)) for mail_id in chunk]
-                results += named(session, done)
+                results += named(session, decide.decide(session, chunk, what, self._by()))
         return results
 
     def _target(self, raw: Mapping[str, Any]) -> decide.Target:
