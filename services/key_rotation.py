@@ -74,7 +74,6 @@ class KeyService:
     def _rekey(self, key_id: str) -> int:
         """Encrypt all secrets anew in one transaction, or none; return how many."""
         with self._store.write() as session:
-            self._vault.hold_still(session)
             found = session.exec(
                 select(SecretRow, EmailAccountRow).where(SecretRow.owner == EmailAccountRow.id)
             ).all()

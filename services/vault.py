@@ -4,7 +4,8 @@ The associated data binds a ciphertext to its owner, kind, key and endpoint. A r
 another account, or whose account is pointed at another server behind our back, does not decrypt.
 
 Which key of the ring is in use, the store says: whoever writes a secret asks it in the same
-transaction, so that a program that began before a rotation cannot write with the old key after it.
+transaction, so that a program that began before a rotation cannot write with the old key after it:
+one writer at a time works on a store.
 """
 
 import hmac
@@ -15,7 +16,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, select
 
 from models.account import SecretRow
 from models.work import VaultKeyRow
@@ -47,7 +48,6 @@ class Vault:
         endpoint: Collection[str],
     ) -> None:
         """Store a secret for an endpoint, replacing the one that was there."""
-        _lock(session, shared=True)
         self.remove(session, owner, kind)
         row = SecretRow(owner=owner, kind=kind, key_id="", nonce=b"", ciphertext=b"")
         self._seal(row, self.current(session), secret.get_secret_value().encode(), endpoint)
@@ -134,7 +134,6 @@ class Vault:
 
     def adopt(self, session: Session) -> None:
         """Write the check value that ties a new store to the newest key."""
-        _lock(session, shared=False)
         if not self.prove(session):  # another process may have been first, with the same key
             self.use(session, self._ring.newest)
 
@@ -143,23 +142,9 @@ class Vault:
         session.exec(delete(VaultKeyRow))
         session.add(VaultKeyRow(key_id=key_id, check=self._check_value(key_id)))
 
-    def hold_still(self, session: Session) -> None:
-        """Let nobody write a secret until the transaction ends."""
-        _lock(session, shared=False)
-
     def _check_value(self, key_id: str) -> bytes:
         """Return what only the holder of a key can compute, and what tells nothing."""
         return hmac.digest(self._key(key_id), b"tourmail check " + key_id.encode(), "sha256")
-
-
-_ADVISORY_LOCK = 7417002
-
-
-def _lock(session: Session, *, shared: bool) -> None:
-    """Keep rotation and writing apart until the transaction ends; on SQLite BEGIN IMMEDIATE has."""
-    if session.get_bind().dialect.name == "postgresql":
-        lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
-        session.exec(select(lock(_ADVISORY_LOCK)))
 
 
 def _gcm(key: bytes) -> "AESGCM":

@@ -145,6 +145,10 @@ def make_engine(url: str) -> Engine:
         raise ServiceError(
             "There is no driver for the database that TOURMAIL_DATABASE_URL names.", _URLS
         )
+    if store_url(url).query:  # SQLAlchemy would ignore it with a warning
+        raise ServiceError(
+            "TOURMAIL_DATABASE_URL has options, which an SQLite store has not.", _URLS
+        )
     _refuse_network_file_system(_sqlite_path(url))
     engine = create_engine(
         url,

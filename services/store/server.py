@@ -139,6 +139,8 @@ _PHRASES = (
      "createuser, createdb."),
     ("failed to resolve host", "The database's host is not known.", "Check the host in "
      "TOURMAIL_DATABASE_URL."),
+    ("invalid connection option", "TOURMAIL_DATABASE_URL has an option that PostgreSQL does not "
+     "know.", "Look at what stands behind its question mark."),
     ("starting up", "The database is starting.", "Try again in a moment."),
 )  # fmt: skip
 _AWAY = ("The database does not answer.", "Check that PostgreSQL runs, and that it can be reached "
