@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
@@ -36,6 +37,7 @@ def look_over(store: Store, vault: Vault) -> Iterator[Finding]:
         yield _tables(session)
         yield Finding("key", True, "It belongs to this store.")
         if session.get_bind().dialect.name == "sqlite":
+            yield _rights(session)
             yield _whole(session)
             yield _references(session)
         yield _searchable(session)
@@ -54,6 +56,14 @@ def _tables(session: Session) -> Finding:
     missing = sorted(tables().tables.keys() - set(inspect(session.connection()).get_table_names()))
     words = f"{HEAD}, but without {', '.join(missing)}." if missing else f"{HEAD}, the current one"
     return Finding("schema", not missing, words)
+
+
+def _rights(session: Session) -> Finding:
+    """See that only those whom the file is for may read it; a copy made by hand is anybody's."""
+    path = Path(session.connection().engine.url.database or "")
+    mode = path.stat().st_mode & 0o777
+    words = f"Everybody on this host may read the store ({mode:04o}): chmod o-rwx {path}"
+    return Finding("rights", not mode & 0o007, words if mode & 0o007 else f"{mode:04o}")
 
 
 def _whole(session: Session) -> Finding:

@@ -37,9 +37,18 @@ def test_a_sound_store_passes_every_check(tourmail: CommandLine, store: Path) ->
     found = tourmail.done("db", "check", "--json").json
     assert found["ok"] is True
     assert checks(tourmail) == dict.fromkeys(
-        ("schema", "key", "file", "references", "search", "secrets", "workers"), True
+        ("schema", "key", "rights", "file", "references", "search", "secrets", "workers"), True
     )
     assert "1 secret decrypted." in tourmail.done("db", "check").out
+
+
+def test_a_store_that_everybody_may_read_is_found(tourmail: CommandLine, store: Path) -> None:
+    store.chmod(0o644)
+    ended = tourmail("db", "check")
+    assert ended.code == 1
+    assert f"chmod o-rwx {store}" in ended.out
+    store.chmod(0o660)
+    assert checks(tourmail)["rights"] is True
 
 
 def test_a_secret_that_does_not_decrypt_is_found(tourmail: CommandLine, store: Path) -> None:
