@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import insert
+from sqlalchemy import exists, insert, literal, select
 from sqlmodel import Session, col, update
 
+from models.mail import MailRow, Outcome
 from models.queue import QueueMessageRow
 
 
@@ -33,3 +34,27 @@ def close_for_mail(session: Session, ids: Sequence[int], who: str, now: datetime
         .values(done_at=now, done_by=who)
         .execution_options(synchronize_session=False)
     )
+
+
+def tell_missing(session: Session) -> int:
+    """Tell queues of open errors that they were never told of, and return how many there were.
+
+    Those come from before queues were told of anything.
+    """
+    untold = select(
+        col(MailRow.queue_id),
+        col(MailRow.id),
+        literal(""),
+        col(MailRow.why),
+        col(MailRow.created_at),
+        literal(""),
+    ).where(
+        col(MailRow.outcome) == Outcome.ERROR,
+        col(MailRow.dismissed_at).is_(None),
+        col(MailRow.queue_id).is_not(None),
+        ~exists().where(col(QueueMessageRow.mail_id) == col(MailRow.id)),
+    )
+    columns = ["queue_id", "mail_id", "event", "text", "created_at", "done_by"]
+    statement = insert(QueueMessageRow).from_select(columns, untold)
+    done = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
+    return done.rowcount

@@ -1,7 +1,8 @@
-"""Bringing an older store up to date: its schema, and the text that its mail is found by."""
+"""Bringing an older store up to date: schema, queues, and the text that its mail is found by."""
 
 from services.config import Config
 from services.mail_index import Tell, write_missing
+from services.queue_rows import tell_missing
 from services.store.schema import open_store, upgrade_store
 from services.text import count
 
@@ -16,7 +17,11 @@ def upgrade(config: Config, tell: Tell = lambda _done, _total: None) -> str:
     done = upgrade_store(config)
     store = open_store(config)
     try:
+        with store.write() as session:
+            told = tell_missing(session)
         indexed = write_missing(store, tell)
     finally:
         store.close()
-    return f"{done} {count(indexed, 'message')} can now be searched." if indexed else done
+    queues = f" {count(told, 'error')} can now be looked after in My Queue." if told else ""
+    search = f" {count(indexed, 'message')} can now be searched." if indexed else ""
+    return f"{done}{queues}{search}"

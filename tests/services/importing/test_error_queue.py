@@ -1,11 +1,12 @@
 """Errored mail and the queue of its account: told in the same transaction, or not at all."""
 
 import pytest
-from sqlmodel import select
+from sqlmodel import delete, select
 
 from models.queue import QueueMessageRow
 from services.importing import ledger
 from services.protocols.base import Surroundings
+from services.queue_rows import tell_missing
 from tests.services.importing.conftest import OURS, Desk, letter
 
 REPLY = f"In-Reply-To: {OURS}"
@@ -70,3 +71,16 @@ def test_a_batch_that_fails_leaves_neither_mail_nor_message(
     monkeypatch.undo()
     busy.run()
     assert len(told(busy)) == 2
+
+
+def test_errors_from_before_there_were_queue_messages_are_told_once(busy: Desk) -> None:
+    busy.account(error_queue="Errors")
+    busy.run()
+    store = busy.services.store
+    with store.write() as session:
+        session.execute(delete(QueueMessageRow))
+        assert tell_missing(session) == 2
+    assert [row.mail_id for row in told(busy)] == [line.id for line in busy.mails(outcome="error")]
+    busy.services.queue_messages.done([row.id or 0 for row in told(busy)])
+    with store.write() as session:
+        assert tell_missing(session) == 0, "what was done stays done"

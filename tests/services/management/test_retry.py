@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlmodel import col, update
 
-from models.mail import RecipientState
+from models.mail import LedgerRow, RecipientState
 from services.cancel import Cancel
 from services.config import Config
 from services.errors import Cancelled, ServiceError
@@ -165,6 +166,17 @@ def test_a_mailbox_that_was_rebuilt_is_read_only_after_an_import_has_recognised_
     busy.run()
     assert busy.act("retry", [4])[0].became == "imported"
     assert b"Buy now" in busy.raw(4).data
+
+
+def test_another_message_is_never_taken_for_the_one_that_is_retried(busy: Manager) -> None:
+    busy.contact("spam@else.test")
+    with busy.services.store.write() as session:
+        session.execute(update(LedgerRow).where(col(LedgerRow.mail_id) == 5).values(item="other"))
+        theirs = str(busy.mailbox.uids[4])
+        session.execute(update(LedgerRow).where(col(LedgerRow.mail_id) == 4).values(item=theirs))
+    (result,) = busy.act("retry", [4])
+    assert result.words.startswith("The mailbox has another message in its place.")
+    assert (busy.mail(4).outcome, busy.raw(4).complete) == ("skipped", False)
 
 
 def test_without_its_mailbox_only_what_needs_it_is_refused(busy: Manager) -> None:
