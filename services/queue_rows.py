@@ -54,6 +54,7 @@ def tell_missing(session: Session) -> int:
         col(MailRow.queue_id).is_not(None),
         ~exists().where(col(QueueMessageRow.mail_id) == col(MailRow.id)),
     )
+    untold = untold.order_by(col(MailRow.received_at), col(MailRow.id))
     columns = ["queue_id", "mail_id", "event", "text", "created_at", "done_by"]
     statement = insert(QueueMessageRow).from_select(columns, untold)
     done = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
