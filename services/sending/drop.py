@@ -167,12 +167,17 @@ def _is_plain(path: Path) -> bool:
 
 
 def _refuse_unsafe(folder: Path) -> None:
-    mode = folder.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise ServiceError(
-            f"In {folder} everybody could remove everybody's mail.",
-            "Its administrator sets its mode to 3733; nothing was accepted.",
-        )
+    """Refuse a folder whose mode would lose mail, or leave it unread. Raises ServiceError."""
+    found = folder.stat()
+    if not found.st_mode & stat.S_IWOTH:
+        return
+    words = ""
+    if not found.st_mode & stat.S_ISVTX:
+        words = f"In {folder} everybody could remove everybody's mail."
+    elif not found.st_mode & stat.S_ISGID and found.st_uid not in (0, os.getuid()):
+        words = f"In {folder} the worker could not read what others put there."
+    if words:
+        raise ServiceError(words, "Its administrator sets its mode to 3733; nothing was accepted.")
 
 
 def _write_whole(folder: Path, content: bytes) -> None:

@@ -114,6 +114,16 @@ def test_a_folder_in_which_all_could_remove_all_is_refused(folder: DropFolder) -
         folder.put(MAIL)
 
 
+def test_a_folder_whose_worker_could_not_read_it_is_refused(folder: DropFolder) -> None:
+    require_root("giving a folder away")
+    os.chown(folder.path, NOBODY, NOBODY)
+    folder.path.chmod(0o1733)
+    with pytest.raises(ServiceError, match="could not read"):
+        folder.put(MAIL)
+    folder.path.chmod(0o3733)
+    folder.put(MAIL)
+
+
 def test_strangers_drop_and_neither_list_nor_read_nor_remove(folder: DropFolder) -> None:
     require_root("acting as other users")
     group = 60200
