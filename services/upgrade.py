@@ -7,14 +7,14 @@ from services.store.schema import open_store, upgrade_store
 from services.text import count
 
 
-def upgrade(config: Config, tell: Tell = lambda _done, _total: None) -> str:
+def upgrade(config: Config, tell: Tell = lambda _done, _total: None, *, backup: bool = True) -> str:
     """Bring a store up to date after a backup, and return what was done.
 
     Indexing a large store takes its time: it goes on in batches while others work, `tell` is told
     how far it is, and where it is stopped the next upgrade goes on. Raises ServiceError for a newer
     or foreign store, and where the backup cannot be made.
     """
-    done = upgrade_store(config)
+    done = upgrade_store(config, backup=backup)
     store = open_store(config)
     try:
         with store.write() as session:

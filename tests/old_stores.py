@@ -9,7 +9,7 @@ from uuid import UUID
 from alembic import command
 from sqlalchemy import Connection, Engine, MetaData, Table, func, select
 
-from services.store.engine import make_engine
+from services.store.engine import make_engine, sqlite_path
 from services.store.schema import alembic_config
 
 KEY = "deadbeef AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
@@ -168,6 +168,8 @@ def make_old_store(url: str, revision: str) -> None:
                 connection.execute(table.insert(), _fitting(engine, row))
             _count_on(connection, table)
     engine.dispose()
+    if path := sqlite_path(url):
+        path.chmod(0o600)
 
 
 def _count_on(connection: Connection, table: Table) -> None:

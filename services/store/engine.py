@@ -149,7 +149,7 @@ def make_engine(url: str) -> Engine:
         raise ServiceError(
             "TOURMAIL_DATABASE_URL has options, which an SQLite store has not.", _URLS
         )
-    _refuse_network_file_system(_sqlite_path(url))
+    _refuse_network_file_system(sqlite_path(url))
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -160,8 +160,10 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
-def _sqlite_path(url: str) -> Path | None:
-    name = store_url(url).database
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of an SQLite store, None for other stores."""
+    parsed = store_url(url)
+    name = parsed.database if parsed.get_backend_name() == "sqlite" else None
     return Path(name) if name and name != ":memory:" else None
 
 

@@ -1,13 +1,9 @@
 """Making a store, recognising an older or newer one, and upgrading it on request."""
 
-import errno
 import io
 import os
-import secrets
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +20,8 @@ import models.work  # noqa: F401 - every table must be known to the metadata
 from models.base import Row
 from services.config import Config
 from services.errors import ServiceError
-from services.store.engine import Store, make_engine, store_url, told_in_words, use_wal
+from services.store.backup import back_up_before
+from services.store.engine import Store, make_engine, sqlite_path, told_in_words, use_wal
 from services.store.jobs import JOBS_SCHEMA, jobs_schema, upgrade_jobs
 from services.store.migrations import HEAD
 
@@ -77,13 +74,6 @@ def _engine(url: str) -> Iterator[Engine]:
             raise
 
 
-def sqlite_path(url: str) -> Path | None:
-    """Return the file of an SQLite store, None for other stores."""
-    parsed = store_url(url)
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database \
-        else None  # fmt: skip
-
-
 def schema_version(engine: Engine) -> str | None:
     """Return the store's revision, None for an empty store.
 
@@ -125,10 +115,11 @@ def _version_error(found: str) -> ServiceError:
     )
 
 
-def upgrade_store(config: Config) -> str:
+def upgrade_store(config: Config, *, backup: bool = True) -> str:
     """Bring an older store to the current schema after a backup; return what was done.
 
-    Raises ServiceError for a newer or foreign one, and where the backup cannot be made.
+    Raises ServiceError for a newer or foreign one, and where the backup cannot be made. Tables of
+    jobs, which hold no truth, are upgraded without one.
     """
     with _engine(config.url) as engine:
         found = schema_version(engine)
@@ -137,57 +128,14 @@ def upgrade_store(config: Config) -> str:
         elif found is not None and found > HEAD:
             raise _version_error(found)
         else:
-            saved = _backup_before(config.url, found) if found else ""
+            saved = ""
+            if backup and found and found != HEAD:
+                _make_folder(config.folder)
+                saved = f" The backup is {back_up_before(config, found, HEAD)}."
             _migrate(engine)
             done = f"The store is upgraded from {found or 'nothing'} to {HEAD}.{saved}"
         engine.dispose()
     return done
-
-
-def _backup_before(url: str, found: str) -> str:
-    path = sqlite_path(url)
-    if path is None:
-        return " PostgreSQL stores are backed up by the administrator's own tools."
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    unique = f"{stamp}-{secrets.token_hex(2)}"
-    target = path.with_name(f"{path.stem}.before-{HEAD}.from-{found}.{unique}{path.suffix}")
-    copy_sqlite(path, target)
-    return f" The backup is {target}."
-
-
-def copy_sqlite(source: Path, target: Path) -> None:
-    """Copy a store consistently while others use it.
-
-    The file has its name once it is whole. Raises ServiceError; never overwrites.
-    """
-    draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        try:
-            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            _copied(source, draft)
-            name_file(draft, target)
-        finally:
-            draft.unlink(missing_ok=True)
-    except (OSError, sqlite3.Error) as error:
-        words = error.strerror if isinstance(error, OSError) else str(error)
-        raise ServiceError(
-            f"The backup {target} cannot be made: {words}.", "The store is as it was."
-        ) from error
-
-
-def name_file(draft: Path, target: Path) -> None:
-    """Give a file its name where no other one has it."""
-    try:
-        os.link(draft, target)
-    except PermissionError:  # as file systems without links say
-        if target.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-        draft.rename(target)
-
-
-def _copied(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-        old.backup(new)
 
 
 def _migrate(engine: Engine) -> None:

@@ -1,16 +1,19 @@
 """A store of the first schema, with mail in it: upgraded, and its mail found by its words."""
 
+import stat
 from pathlib import Path
 
 import pytest
 from alembic import command
 from sqlalchemy import text
 
+from services.errors import ServiceError
 from services.mail_filter import MailFilter
 from services.mail_index import BATCH, count_missing
+from services.store import backup
 from services.store.engine import make_engine
 from services.store.migrations import HEAD
-from services.store.schema import alembic_config
+from services.store.schema import SchemaOutdated, alembic_config, open_store
 from services.upgrade import upgrade
 from tests.servers.postgres import Postgres
 from tests.stores import config_in, services_in, use_database
@@ -86,3 +89,24 @@ def test_two_upgraders_write_each_text_once(old: Path) -> None:
     with services.store.read() as session:
         assert count_missing(session) == 0
     services.close()
+
+
+def test_an_older_store_is_backed_up_first(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object) -> None:
+        raise ServiceError("The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(backup, "_copy", broken)
+        patched.setattr(backup, "_dump", broken)
+        with pytest.raises(ServiceError, match="disk is full"):
+            upgrade(config_in(old))
+    with pytest.raises(SchemaOutdated):
+        open_store(config_in(old))
+    done = upgrade(config_in(old))
+    file = Path(done.partition("The backup is ")[2].partition(". ")[0])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert ".from-0001." in file.name
+
+
+def test_who_has_a_backup_may_go_without_another(old: Path) -> None:
+    assert "The backup is" not in upgrade(config_in(old), backup=False)

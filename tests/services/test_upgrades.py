@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 
 from services.errors import ServiceError
 from services.mail import MailFilter
-from services.store import schema
+from services.store import backup
 from services.store.check import look_over
 from services.store.engine import make_engine
 from services.store.migrations import HEAD
@@ -131,7 +131,7 @@ def test_without_room_for_the_backup_nothing_is_upgraded(
         target.write_bytes(b"half a backup")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(schema, "_copied", full)
+    monkeypatch.setattr(backup, "_copy", full)
     with pytest.raises(ServiceError, match=r"The backup .* cannot be made: No space left"):
         upgrade(config)
     assert version(tmp_path) == old
@@ -178,8 +178,8 @@ def test_kill_9_at_any_step_leaves_the_old_store_or_the_new_one(old: str, tmp_pa
     seen = []
     for folder in killed_at_each_step(prepare, upgrade_there):
         seen.append(version(folder))
-        for backup in (folder / "store").glob("*.from-*.sqlite"):
-            assert rows_of(f"sqlite:///{backup}") == before, "a backup that has its name is whole"
+        for saved in (folder / "store").glob("*.from-*.sqlite"):
+            assert rows_of(f"sqlite:///{saved}") == before, "a backup that has its name is whole"
         if seen[-1] == old:
             assert rows_of(config_in(folder).url) == before
         upgrade(config_in(folder))

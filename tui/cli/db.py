@@ -43,13 +43,18 @@ def app(_name: str) -> typer.Typer:
     return noun
 
 
-def upgrade_(json: Json = False) -> None:
+def upgrade_(
+    without_backup: Annotated[
+        bool, typer.Option("--without-backup", help="You have made one yourself.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Bring an older store to this version's schema, after a backup, and index its mail."""
     from services.config import read_config
     from services.upgrade import upgrade
 
     with shown("Indexing mail") as tell:
-        done = upgrade(read_config(), tell)
+        done = upgrade(read_config(), tell, backup=not without_backup)
     if json:
         write_json({"ok": True, "detail": done})
     else:
