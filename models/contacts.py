@@ -65,6 +65,15 @@ class PartyRow(Row, table=True):
     version: int = 1
 
 
+class PartyTextRow(Row, table=True):
+    """What an agent or supplier is found by, folded: code, name and contacts."""
+
+    __tablename__ = "party_text"
+
+    party_id: int = Col(foreign_key="party.id", primary_key=True, ondelete="CASCADE")
+    text: str
+
+
 class ContactRow(Row, table=True):
     """A person at an agent or supplier. One address may have several types: one row each."""
 

@@ -177,6 +177,15 @@ class OutboxRecipientRow(Row, table=True):
     reply: str = ""
 
 
+class OutboxTextRow(Row, table=True):
+    """What an outgoing message is found by, folded: subject, booking, ids and recipients."""
+
+    __tablename__ = "outbox_text"
+
+    outbox_id: int = Col(foreign_key="outbox.id", primary_key=True, ondelete="CASCADE")
+    text: str
+
+
 class MailRow(Row, table=True):
     """A message that came in and was imported, skipped or errored: what Email Management lists."""
 

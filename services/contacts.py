@@ -4,13 +4,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, or_
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from models.account import ContactSide
 from models.codes import ContactTypeRow
 from models.contacts import ContactRow, PartyForm, PartyRow
-from models.fields import address_key
 from models.history import Act
 from services import people
 from services.codes import used_by
@@ -32,6 +31,7 @@ from services.party_rows import (
 )
 from services.people import Person
 from services.store.engine import Store
+from services.store.search import PARTIES, matching
 
 
 @dataclass(frozen=True)
@@ -78,22 +78,20 @@ class ContactService:
             .where(col(ContactRow.party_id) == PartyRow.id)
             .scalar_subquery()
         )
-        statement = _filtered(
-            select(PartyRow.code, PartyRow.name, PartyRow.version, number), kind, text
-        )
         code = col(PartyRow.code)
+        statement = select(PartyRow.code, PartyRow.name, PartyRow.version, number)
         if place is not None:
             statement = statement.where(code < place if backwards else code > place)
-        order = code.desc() if backwards else code
+        statement = statement.order_by(code.desc() if backwards else code).limit(limit + 1)
         with self._store.read() as session:
-            found = session.exec(statement.order_by(order).limit(limit + 1)).all()
+            found = session.exec(_filtered(session, statement, kind, text)).all()
         return cut([PartyLine(*row) for row in found], limit, backwards, lambda row: row.code)
 
     def count(self, kind: str, text: str = "") -> int:
         """Return how many a list with this filter has."""
         with self._store.read() as session:
-            statement = _filtered(select(func.count()).select_from(PartyRow), kind, text)
-            return int(session.exec(statement).one())
+            statement = select(func.count()).select_from(PartyRow)
+            return int(session.exec(_filtered(session, statement, kind, text)).one())
 
     def people(self, text: str = "", after: str | None = None, limit: int = 200) -> Page[Person]:
         """Return contacts of all agents and suppliers, to choose whom to write to."""
@@ -193,17 +191,5 @@ def known_senders(
     return found
 
 
-def _filtered(statement: Any, kind: str, text: str) -> Any:
-    statement = statement.where(col(PartyRow.kind) == kind)
-    if not text:
-        return statement
-    by_address = select(ContactRow.party_id).where(
-        col(ContactRow.email_key).contains(address_key(text), autoescape=True)
-    )
-    return statement.where(
-        or_(
-            col(PartyRow.code).icontains(text, autoescape=True),
-            col(PartyRow.name).icontains(text, autoescape=True),
-            col(PartyRow.id).in_(by_address),
-        )
-    )
+def _filtered(session: Session, statement: Any, kind: str, text: str) -> Any:
+    return statement.where(col(PartyRow.kind) == kind, *matching(session, PARTIES, text))

@@ -17,10 +17,10 @@ from models.account import EmailAccountRow
 from models.codes import ContactTypeRow, QueueDestinationRow
 from models.contacts import ContactRow
 from models.fields import name_key
-from models.mail import MailRow, MailTextRow, Outcome
+from models.mail import MailRow, Outcome
 from services.causes import Cause, alike, is_open_error
 from services.errors import InvalidInput, NotFound
-from services.store.search import MailSearch, Plan, Term, place, search_in, terms
+from services.store.search import MAIL, Plan, Search, having, place, search_in, terms
 
 FEW = 1_000
 """Up to so many messages are looked at one by one rather than through a longer list."""
@@ -69,7 +69,7 @@ def selection(session: Session, wanted: MailFilter, columns: Any = MailRow) -> "
         return Selection(columns, conditions, Plan((), asked))
     if type_id:
         conditions.append(_has_type(type_id))
-    return Selection(columns, conditions, search_in(session).plan(session, asked))
+    return Selection(columns, conditions, search_in(session, MAIL).plan(session, asked))
 
 
 def _few(
@@ -97,9 +97,9 @@ class Selection:
     def statement(self, session: Session, *, backwards: bool, after: str | None) -> Any:
         """Return the statement that reads from a place on, newest first or backwards."""
         start = None if after is None else _read_place(after)
-        conditions = [*self.conditions, *map(_has, self.sought.compared)]
+        conditions = [*self.conditions, *(having(MAIL, term) for term in self.sought.compared)]
         if self.sought.indexed:
-            return self._hits(search_in(session), conditions, backwards, start)
+            return self._hits(search_in(session, MAIL), conditions, backwards, start)
         order = [col(MailRow.received_at), col(MailRow.id)]
         return (
             select(self.columns)
@@ -108,14 +108,14 @@ class Selection:
         )
 
     def _hits(
-        self, search: MailSearch, conditions: Conditions, backwards: bool, start: Place | None
+        self, search: Search, conditions: Conditions, backwards: bool, start: Place | None
     ) -> Any:
-        statement = select(self.columns).select_from(search.hits())
+        statement = select(self.columns).select_from(search.mail_hits())
         statement = statement.where(search.has(self.sought.indexed), *conditions)
         if start is not None:
             edge = place(*start)
-            statement = statement.where(search.place > edge if backwards else search.place < edge)
-        return statement.order_by(search.place if backwards else search.place.desc())
+            statement = statement.where(search.number > edge if backwards else search.number < edge)
+        return statement.order_by(search.number if backwards else search.number.desc())
 
 
 def place_of(row: MailRow) -> str:
@@ -141,13 +141,6 @@ def _beyond(backwards: bool, start: Place | None) -> Conditions:
     if backwards:
         return [column >= received, or_(column > received, and_(same, number > mail_id))]
     return [column <= received, or_(column < received, and_(same, number < mail_id))]
-
-
-def _has(term: Term) -> ColumnElement[bool]:
-    """Return the condition that a message's folded text has a term, without the index."""
-    words = f"% {' '.join(term.words)}{'' if term.begins else ' '}%"
-    text = (" " + col(MailTextRow.text) + " ").like(words)
-    return exists().where(col(MailTextRow.mail_id) == col(MailRow.id), text)
 
 
 # ----------------------------------------------------------------------------- conditions

@@ -7,12 +7,13 @@ from typing import Any
 from sqlmodel import Session, col, delete, select
 
 from models.codes import ContactTypeRow
-from models.contacts import ContactForm, ContactRow, PartyForm, PartyRow
+from models.contacts import ContactForm, ContactRow, PartyForm, PartyRow, PartyTextRow
 from models.fields import address_key, name_key
 from models.history import Act
 from services.differences import differences
 from services.errors import InvalidInput, NotFound
 from services.history import History
+from services.store.search import party_text
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def new_party(session: Session, history: History, kind: str, form: PartyForm) ->
 def noted(
     session: Session, history: History, row: PartyRow, old: Party | None, new: Party
 ) -> Party:
-    """Write down what a save made of one, and return it as it is now."""
+    """Write down what a save made of one, and what it is found by; return it as it is now."""
+    session.merge(PartyTextRow(party_id=row.id or 0, text=party_text(new.form)))
     changes = differences(PartyForm, old.form if old else None, new.form)
     if changes:
         row.version += 1

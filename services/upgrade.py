@@ -1,10 +1,10 @@
-"""Bringing an older store up to date: schema, queues, and the text that its mail is found by."""
+"""Bringing an older store up to date: schema, queues, and the texts that records are found by."""
 
 from services.config import Config
-from services.mail_index import Tell, write_missing
 from services.queue_rows import tell_missing
 from services.store.schema import open_store, upgrade_store
 from services.text import count
+from services.text_index import Tell, write_missing
 
 
 def upgrade(config: Config, tell: Tell = lambda _done, _total: None, *, backup: bool = True) -> str:
@@ -23,5 +23,5 @@ def upgrade(config: Config, tell: Tell = lambda _done, _total: None, *, backup: 
     finally:
         store.close()
     queues = f" {count(told, 'error')} can now be looked after in My Queue." if told else ""
-    search = f" {count(indexed, 'message')} can now be searched." if indexed else ""
+    search = f" {count(indexed, 'record')} can now be searched." if indexed else ""
     return f"{done}{queues}{search}"

@@ -9,7 +9,14 @@ from sqlmodel import Session, select
 
 from models.account import Account, EmailAccountRow, EmailSettings
 from models.contacts import ContactRow
-from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, OutgoingMail, RecipientState
+from models.mail import (
+    OutboxRecipientRow,
+    OutboxRow,
+    OutboxState,
+    OutboxTextRow,
+    OutgoingMail,
+    RecipientState,
+)
 from services.contacts import known_senders
 from services.errors import InvalidInput
 from services.sending import rules
@@ -20,6 +27,7 @@ from services.sending.ready import Ready
 from services.sending.rules import Recipient
 from services.sending.settle import GIVE_UP_AFTER
 from services.sending.submitted import Submitted
+from services.store.search import outbox_text
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,8 @@ def _insert(session: Session, row: OutboxRow, ready: Ready, refusal: str = "") -
         )
         for one in ready.recipients
     )
+    addresses = [one.address for one in ready.recipients]
+    session.add(OutboxTextRow(outbox_id=which, text=outbox_text(row, addresses)))
     session.flush()
     return which
 

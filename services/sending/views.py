@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import defer
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
-from models.fields import address_key
 from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
 from services.errors import NotFound
 from services.paging import Page, cut, direction
 from services.people import contact_words
+from services.store.search import OUTBOX, matching
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,13 @@ class OutboxMessage:
 def page(
     session: Session, text: str, state: OutboxState | None, after: str | None, limit: int
 ) -> Page[OutboxMessage]:
-    """Return messages newest first; `text` is sought in subjects, bookings, ids and recipients."""
+    """Return messages newest first; `text` is sought in subjects, bookings, ids and recipients.
+
+    What is sought is read as `services.store.search.terms` does.
+    """
     backwards, place = direction(after)
     where = [] if state is None else [col(OutboxRow.state) == state]
-    if text.strip():
-        where.append(_matches(text.strip()))
+    where += matching(session, OUTBOX, text)
     if place is not None:
         number = col(OutboxRow.id)
         where.append(number > int(place) if backwards else number < int(place))
@@ -77,17 +79,6 @@ def one(session: Session, which: int) -> OutboxMessage:
     if not (found := _read(session, [col(OutboxRow.id) == which], 1)):
         raise NotFound(f"There is no message {which} in the outbox.")
     return found[0]
-
-
-def _matches(text: str) -> ColumnElement[bool]:
-    recipient = select(OutboxRecipientRow.outbox_id).where(
-        col(OutboxRecipientRow.address_key).contains(address_key(text), autoescape=True)
-    )
-    columns = (OutboxRow.subject, OutboxRow.booking, OutboxRow.message_id, OutboxRow.account_name)
-    return or_(
-        col(OutboxRow.id).in_(recipient),
-        *(col(column).icontains(text, autoescape=True) for column in columns),
-    )
 
 
 def _read(

@@ -11,11 +11,11 @@ from sqlmodel import Session, select
 from models.account import EmailAccountRow, SecretRow
 from services.account_rows import settings_of
 from services.errors import ServiceError
-from services.mail_index import count_missing
 from services.store.engine import Store
 from services.store.migrations import HEAD
 from services.store.schema import tables
 from services.text import count
+from services.text_index import count_missing
 from services.vault import Vault
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def _references(session: Session) -> Finding:
 
 def _searchable(session: Session) -> Finding:
     missing = count_missing(session)
-    words = f"{count(missing, 'message')} cannot be found by text: run `tourmail db upgrade`."
-    return Finding("search", not missing, words if missing else "All mail is indexed.")
+    words = f"{count(missing, 'record')} cannot be found by text: run `tourmail db upgrade`."
+    return Finding("search", not missing, words if missing else "Everything is indexed.")
 
 
 def secrets(session: Session, vault: Vault) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Full-text search over mail: one port, with a form for each kind of store.
+"""Full-text search: one port, with a form for each kind of store.
 
 Text is folded here, alike for both: compatibility forms, case and accents go, and what is neither
 letter nor digit separates words. So an address is found whole, as the words it consists of in
@@ -7,15 +7,16 @@ their order, and nothing that anybody types can be taken for the syntax of a que
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, FromClause, column, func, join, literal_column, table
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, exists, select
 
-from models.mail import MailRow, MailTextRow
+from models.contacts import PartyForm, PartyRow, PartyTextRow
+from models.mail import MailRow, MailTextRow, OutboxRow, OutboxTextRow
 
 BODY_CHARACTERS = 16_000
 """How much of a body is indexed: indexing costs an import more than parsing does, PostgreSQL
@@ -87,6 +88,19 @@ def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]
     return {"place": place(mail["received_at"], mail_id), "mail_id": mail_id, "text": text}
 
 
+def outbox_text(row: OutboxRow, recipients: Iterable[str]) -> str:
+    """Return what an outgoing message is found by; recipients are addresses."""
+    return fold(
+        " ".join((row.subject, row.booking or "", row.message_id, row.account_name, *recipients))
+    )
+
+
+def party_text(form: PartyForm) -> str:
+    """Return what an agent or supplier is found by."""
+    people = (word for contact in form.contacts for word in (contact.name, contact.email))
+    return fold(" ".join((form.code, form.name, *people)))
+
+
 @dataclass(frozen=True)
 class Plan:
     """How terms are found: some through the index, some by looking at the text of what is left."""
@@ -95,20 +109,58 @@ class Plan:
     compared: tuple[Term, ...] = ()
 
 
-class MailSearch(Protocol):
-    """Finds mail by its text, newest first, without looking at all that it finds."""
+@dataclass(frozen=True)
+class TextIndex:
+    """Texts that are indexed, and what they belong to."""
+
+    fts: str
+    """SQLite's table of the index; its row numbers are `number`."""
+    number: Any
+    """The column by which hits are ordered and paged."""
+    text: Any
+    owner: Any
+    """The column of the text's table that says whose text it is."""
+    owned: Any
+    """The column of the owner's table that it refers to."""
+
+
+MAIL = TextIndex(
+    "mail_fts",
+    col(MailTextRow.place),
+    col(MailTextRow.text),
+    col(MailTextRow.mail_id),
+    col(MailRow.id),
+)
+OUTBOX = TextIndex(
+    "outbox_fts",
+    col(OutboxTextRow.outbox_id),
+    col(OutboxTextRow.text),
+    col(OutboxTextRow.outbox_id),
+    col(OutboxRow.id),
+)
+PARTIES = TextIndex(
+    "party_fts",
+    col(PartyTextRow.party_id),
+    col(PartyTextRow.text),
+    col(PartyTextRow.party_id),
+    col(PartyRow.id),
+)
+
+
+class Search(Protocol):
+    """Finds what an index holds by words, without looking at all that it finds."""
 
     def plan(self, session: Session, asked: Sequence[Term]) -> Plan:
         """Return how these terms are found soonest."""
         ...
 
     @property
-    def place(self) -> Any:
-        """The column of a hit's place: what hits are ordered and paged by."""
+    def number(self) -> Any:
+        """The column of a hit's number: what hits are ordered and paged by."""
         ...
 
-    def hits(self) -> FromClause:
-        """Return mail joined with the index."""
+    def mail_hits(self) -> FromClause:
+        """Return mail joined with its index."""
         ...
 
     def has(self, wanted: Sequence[Term]) -> ColumnElement[bool]:
@@ -117,15 +169,17 @@ class MailSearch(Protocol):
 
 
 class SqliteSearch:
-    """FTS5, which yields hits in the order of their place."""
+    """FTS5, which yields hits in the order of their number."""
 
-    _index = table("mail_fts", column("rowid"), column("mail_fts"))
+    def __init__(self, index: TextIndex) -> None:
+        """Take what is searched."""
+        self._fts = table(index.fts, column("rowid"), column(index.fts))
 
     def plan(self, session: Session, asked: Sequence[Term]) -> Plan:
-        """Compare words that many messages have, for which FTS5 takes longest.
+        """Compare words that many texts have, for which FTS5 takes longest.
 
-        It gathers every message that has a word with a beginning before it yields the first one:
-        60 ms for a million. A frequent word is found as soon by looking into the newest mail.
+        It gathers every text that has a word with a beginning before it yields the first one:
+        60 ms for a million. A frequent word is found as soon by looking at what is newest.
         """
         indexed, compared = [], []
         for term in asked:
@@ -138,40 +192,43 @@ class SqliteSearch:
         return Plan(tuple(indexed), tuple(compared))
 
     def _is_frequent(self, session: Session, word: str) -> bool:
-        hit = select(self._index.c.rowid).where(self.has([Term((word,), begins=False)]))
+        hit = select(self.number).where(self.has([Term((word,), begins=False)]))
         return session.exec(hit.offset(FREQUENT).limit(1)).first() is not None
 
     @property
-    def place(self) -> Any:
+    def number(self) -> Any:
         """The index's own number of a row."""
-        return self._index.c.rowid
+        return self._fts.c.rowid
 
-    def hits(self) -> FromClause:
+    def mail_hits(self) -> FromClause:
         """Join by the number that the place ends with: the texts themselves stay unread."""
-        number = self._index.c.rowid.op("&")(_ID_MASK)
-        return join(self._index, MailRow, col(MailRow.id) == number)
+        return join(self._fts, MailRow, col(MailRow.id) == self.number.op("&")(_ID_MASK))
 
     def has(self, wanted: Sequence[Term]) -> ColumnElement[bool]:
         """Return FTS5's MATCH; each term is a quoted phrase."""
         query = " AND ".join(
             f'"{" ".join(term.words)}"{" *" if term.begins else ""}' for term in wanted
         )
-        return self._index.c.mail_fts.bool_op("MATCH")(query)
+        return self._fts.c[self._fts.name].bool_op("MATCH")(query)
 
 
 class PostgresSearch:
     """tsvector, computed for the index and for what is looked at; nothing of it is stored."""
+
+    def __init__(self, index: TextIndex) -> None:
+        """Take what is searched."""
+        self._index = index
 
     def plan(self, session: Session, asked: Sequence[Term]) -> Plan:
         """Leave it to PostgreSQL, which knows how frequent words are."""
         return Plan(tuple(asked))
 
     @property
-    def place(self) -> Any:
+    def number(self) -> Any:
         """The primary key of the texts."""
-        return col(MailTextRow.place)
+        return self._index.number
 
-    def hits(self) -> FromClause:
+    def mail_hits(self) -> FromClause:
         """Join by the mail's number."""
         return join(MailTextRow, MailRow, col(MailRow.id) == col(MailTextRow.mail_id))
 
@@ -183,11 +240,28 @@ class PostgresSearch:
         )
         # As the index has it, letter for letter; with a parameter it would not be used.
         simple: Any = literal_column("'simple'")
-        text = func.to_tsvector(simple, MailTextRow.text)
+        text = func.to_tsvector(simple, self._index.text)
         return text.bool_op("@@")(func.to_tsquery(simple, query))
 
 
-def search_in(session: Session) -> MailSearch:
+def search_in(session: Session, index: TextIndex) -> Search:
     """Return the search of the store that a session works on."""
     sqlite = session.get_bind().dialect.name == "sqlite"
-    return SqliteSearch() if sqlite else PostgresSearch()
+    return SqliteSearch(index) if sqlite else PostgresSearch(index)
+
+
+def having(index: TextIndex, term: Term) -> ColumnElement[bool]:
+    """Return the condition that an owner's text has a term, found by looking at the text."""
+    words = f"% {' '.join(term.words)}{'' if term.begins else ' '}%"
+    return exists().where(index.owner == index.owned, (" " + index.text + " ").like(words))
+
+
+def matching(session: Session, index: TextIndex, text: str) -> list[ColumnElement[bool]]:
+    """Return the conditions that owners have what somebody looks for; none where it is nothing."""
+    search = search_in(session, index)
+    plan = search.plan(session, terms(text))
+    found = [having(index, term) for term in plan.compared]
+    if plan.indexed:
+        hits = select(search.number).where(search.has(plan.indexed))
+        found.append(index.owned.in_(hits))
+    return found

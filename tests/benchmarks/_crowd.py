@@ -48,6 +48,16 @@ INSERT INTO mail_text (place, mail_id, text)
     (i % 100) || ' safari' || (i * 7919 % 1000) || ' dear anna thank you for your request'
     FROM n
 """
+_PARTY_TEXTS = f"""
+INSERT INTO party_text (party_id, text)
+{_NUMBERS} SELECT i, printf('%06x', i) || ' lodge ' || i || ' guide ' || i || ' guide' || i ||
+    ' lodge test' FROM n
+"""
+_OUTBOX_TEXTS = f"""
+INSERT INTO outbox_text (outbox_id, text)
+{_NUMBERS} SELECT i, 'request ' || i || ' ' || i || ' operator test send guide' || i ||
+    ' lodge test' FROM n
+"""
 _OUTBOX = f"""
 INSERT INTO outbox (id, account_name, message_id, token, envelope_from, header_from, subject, state,
     attempts, last_error, claim, holder, created_at, created_by, give_up_at, data)
@@ -61,6 +71,13 @@ INSERT INTO outbox_recipient (outbox_id, address, address_key, kind, state, repl
 {_NUMBERS} SELECT i, 'guide' || i || '@lodge.test', 'guide' || i || '@lodge.test', 'to', 'sent', ''
     FROM n
 """
+
+
+_STATEMENTS = (
+    *(_PARTIES, _CONTACTS, _PARTY_TEXTS),
+    *(_MAILS, _TEXTS),
+    *(_OUTBOX, _RECIPIENTS, _OUTBOX_TEXTS),
+)
 
 
 def crowd(folder: Path, rows: int) -> Services:
@@ -78,6 +95,6 @@ def crowd(folder: Path, rows: int) -> Services:
             "sales": ids[1].hex,
             "scarce": 4 if rows < 1_000 else 100,
         }
-        for statement in (_PARTIES, _CONTACTS, _MAILS, _TEXTS, _OUTBOX, _RECIPIENTS):
+        for statement in _STATEMENTS:
             session.connection().execute(text(statement), values)
     return services

@@ -134,6 +134,8 @@ def test_the_list_is_filtered_by_code_name_and_address(services: Services, text:
     services.contacts.save("supplier", {"code": "X", "name": "100% other"})
     assert [line.code for line in services.contacts.list("supplier", text).rows] == ["LODGE1"]
     assert services.contacts.count("supplier", "100%") == 1
+    services.contacts.save("supplier", {**LODGE, "name": "Else", "contacts": []}, "LODGE1")
+    assert services.contacts.count("supplier", text) == int(text == "LODGE1")
 
 
 # ------------------------------------------------------------------------------- in bulk

@@ -49,11 +49,11 @@ def upgrade_(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Bring an older store to this version's schema, after a backup, and index its mail."""
+    """Bring an older store to this version's schema, after a backup, and index it for search."""
     from services.config import read_config
     from services.upgrade import upgrade
 
-    with shown("Indexing mail") as tell:
+    with shown("Indexing") as tell:
         done = upgrade(read_config(), tell, backup=not without_backup)
     if json:
         write_json({"ok": True, "detail": done})

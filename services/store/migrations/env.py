@@ -10,7 +10,7 @@ from services.store.schema import tables
 def _ours(name: str | None, kind: str, _parents: Any) -> bool:
     """Leave alone what no model says: procrastinate's tables, and full-text search's parts."""
     if kind == "index":
-        return name != "ix_mail_text_search"
+        return not (name or "").endswith("_text_search")
     return kind != "table" or name in tables().tables
 
 

@@ -408,8 +408,10 @@ def test_lists_newest_first_in_pages(services: Services) -> None:
         ("tp-77", 1),
         ("bcc@", 1),
         ("100%", 1),
-        ("%", 1),
-        ("_", 0),
+        ("%", 2),
+        ("TP/77", 1),
+        ("@b.test", 1),
+        ("ucher", 0),
         ("nothing", 0),
     ],
 )

@@ -10,11 +10,11 @@ from sqlmodel import Session, insert, select
 
 from models.mail import MailRow, MailTextRow
 from services.bootstrap import Services
-from services.store.search import Term, fold, place, search_in, terms, text_row
+from services.store.search import MAIL, Term, fold, place, search_in, terms, text_row
 from tests.mails import add
 from tests.stores import START
 
-MAIL = {
+LETTER = {
     "received_at": START,
     "from_name": "Zoë Müller-Weiß",
     "from_address": "zoe@lodge.example",
@@ -82,9 +82,9 @@ def test_places_order_as_the_list_does() -> None:
 
 
 def found(session: Session, text: str) -> list[int]:
-    search = search_in(session)
-    statement = select(MailRow.id).select_from(search.hits()).where(search.has(terms(text)))
-    return [id_ or 0 for id_ in session.exec(statement.order_by(search.place.desc()))]
+    search = search_in(session, MAIL)
+    statement = select(MailRow.id).select_from(search.mail_hits()).where(search.has(terms(text)))
+    return [id_ or 0 for id_ in session.exec(statement.order_by(search.number.desc()))]
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def letters(services: Services) -> tuple[int, int]:
     """Two letters that are indexed: the one above with a body, and one without."""
     first, second = add(services, 2, indexed=False)
     rows = [
-        text_row(first, MAIL, "We confirm\nfour twin rooms."),
-        text_row(second, MAIL | {"subject": "Four rooms", "from_name": ""}, ""),
+        text_row(first, LETTER, "We confirm\nfour twin rooms."),
+        text_row(second, LETTER | {"subject": "Four rooms", "from_name": ""}, ""),
     ]
     with services.store.write() as session:
         session.connection().execute(insert(MailTextRow), rows)
@@ -143,7 +143,7 @@ old = st.characters().filter(lambda char: unicodedata.ucd_3_2_0.category(char) !
 @given(st.text(old, min_size=1, max_size=50))
 def test_every_text_is_found_by_itself(services: Services, text: str) -> None:
     (number,) = add(services, indexed=False)
-    row = text_row(number, MAIL, text)
+    row = text_row(number, LETTER, text)
     with services.store.write() as session:
         session.connection().execute(insert(MailTextRow), [row])
     if terms(text):
@@ -155,7 +155,7 @@ def test_a_text_that_is_changed_or_deleted_is_found_no_more(
     services: Services, letters: tuple[int, int]
 ) -> None:
     with services.store.write() as session:
-        kept = session.get_one(MailTextRow, text_row(letters[0], MAIL, "")["place"])
+        kept = session.get_one(MailTextRow, text_row(letters[0], LETTER, "")["place"])
         kept.text = fold("else")
         session.add(kept)
         session.delete(session.get_one(MailRow, letters[1]))

@@ -146,8 +146,8 @@ def test_mail_that_cannot_be_searched_is_found_and_indexed(
     )
     ended = tourmail("db", "check")
     assert ended.code == 1
-    assert "1 message cannot be found by text: run `tourmail db upgrade`." in ended.out
-    assert "1 message can now be searched." in tourmail.done("db", "upgrade").out
+    assert "1 record cannot be found by text: run `tourmail db upgrade`." in ended.out
+    assert "1 record can now be searched." in tourmail.done("db", "upgrade").out
     assert checks(tourmail)["search"] is True
     assert (
         tourmail.done("mail", "list", "--filter", "rooms", "--json").json[0]["subject"] == "Rooms"
