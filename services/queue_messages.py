@@ -8,49 +8,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, func, or_, select
 
 from models.codes import QueueDestinationRow, QueueMemberRow, UserRow
 from models.fields import name_key
-from models.mail import MailRow
 from models.queue import QueueMessageRow
 from services.actor import Actor
 from services.codes import row_id
 from services.errors import NotFound, ServiceError
 from services.paging import Page
+from services.queue_views import QueueMessage, page
 from services.results import Result, guarded
 from services.store.engine import Store
 
 ROOT = "root"
-
-
-@dataclass(frozen=True)
-class QueueMessage:
-    """One thing to look after, as a list shows it."""
-
-    id: int
-    queue: str
-    text: str
-    """What happened; of mail, why it is an error. Foreign text."""
-    kind: str
-    """What happened in a word: a mail's reason, or an event's kind such as ``failing``."""
-    object: str
-    """What an event is about, such as an account's id; "" of mail."""
-    mail_id: int | None
-    """None where the system itself reports something."""
-    account: str
-    sender: str
-    subject: str
-    assigned: str
-    """The user whom it was given to; "" means every member."""
-    created_at: datetime
-    done_at: datetime | None
-    done_by: str
-    may_reassign: bool
-    """Whether whoever asks may give it to somebody."""
 
 
 @dataclass(frozen=True)
@@ -183,8 +156,6 @@ class QueueMessages:
             return queue.owner_id == me.id
         return session.get(QueueMemberRow, (queue.id, me.id)) is not None
 
-    # ------------------------------------------------------------------ rows
-
     def _page(
         self,
         session: Session,
@@ -193,23 +164,9 @@ class QueueMessages:
         after: str | None,
         limit: int,
     ) -> Page[QueueMessage]:
-        statement = (
-            select(QueueMessageRow, MailRow, UserRow.name)
-            .outerjoin(MailRow, col(MailRow.id) == QueueMessageRow.mail_id)
-            .outerjoin(UserRow, col(UserRow.id) == QueueMessageRow.user_id)
-            .where(*where, *_containing(text))
-            .order_by(col(QueueMessageRow.id).desc())
-        )
-        if after is not None:
-            statement = statement.where(col(QueueMessageRow.id) < int(after))
-        found = session.exec(statement.limit(limit + 1)).all()
-        queues = {row.id: row for row in session.exec(select(QueueDestinationRow))}
-        allowed = {id_: self._may_reassign(session, queue) for id_, queue in queues.items()}
-        rows = [
-            _message(row, queues[row.queue_id].name, mail, user, allowed[row.queue_id])
-            for row, mail, user in found[:limit]
-        ]
-        return Page(rows, str(rows[-1].id) if len(found) > limit else None)
+        queues = session.exec(select(QueueDestinationRow)).all()
+        own = {queue.id for queue in queues if self._may_reassign(session, queue)}
+        return page(session, where, text, after, limit, own)
 
 
 def login_name(actor: Actor) -> str:
@@ -242,20 +199,6 @@ def _for(session: Session, me: UserRow) -> ColumnElement[bool]:
     )
 
 
-def _containing(text: str) -> list[ColumnElement[bool]]:
-    columns: tuple[Any, ...] = (
-        QueueMessageRow.text,
-        MailRow.subject,
-        MailRow.from_name,
-        MailRow.from_address,
-        MailRow.account_name,
-    )
-    return [
-        or_(*(col(column).icontains(word, autoescape=True) for column in columns))
-        for word in text.split()
-    ]
-
-
 def _open_row(session: Session, which: int) -> QueueMessageRow:
     row = session.get(QueueMessageRow, which)
     if row is None:
@@ -272,29 +215,4 @@ def _not_allowed(queue: QueueDestinationRow | None) -> tuple[str, str]:
     return (
         f"Only a member of {name} may give it to others.",
         "A queue's Owner may, where it has one.",
-    )
-
-
-def _message(
-    row: QueueMessageRow, queue: str, mail: MailRow | None, user: str | None, allowed: bool
-) -> QueueMessage:
-    sender, (event, _, about) = "", row.event.partition(":")
-    if mail is not None:
-        named = f"{mail.from_name} <{mail.from_address}>"
-        sender = named if mail.from_name else mail.from_address
-    return QueueMessage(
-        id=row.id or 0,
-        queue=queue,
-        text=row.text,
-        kind=mail.reason if mail else event,
-        object=about.partition(":")[0],
-        mail_id=row.mail_id,
-        account=mail.account_name if mail else "",
-        sender=sender,
-        subject=mail.subject if mail else "",
-        assigned=user or "",
-        created_at=row.created_at,
-        done_at=row.done_at,
-        done_by=row.done_by,
-        may_reassign=allowed,
     )
