@@ -164,6 +164,22 @@ def test_a_connection_that_broke_is_replaced(services: Services) -> None:
     services.codes.save("user", {"name": "CARLA"})
 
 
+def test_a_writer_that_stands_still_is_thrown_out_and_told(
+    postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(server._SESSION, "idle_in_transaction_session_timeout", 300)
+    one, other = services_in(tmp_path), services_in(tmp_path)
+    with (
+        pytest.raises(ServiceError, match=r"stood still|does not answer"),
+        one.store.write() as session,
+    ):
+        other.codes.save("user", {"name": "BERTA"})  # waits for the writer, not for ever
+        session.connection().execute(text("SELECT 1"))
+    assert [record.key for record in one.codes.list("user")] == ["BERTA"]
+    one.close()
+    other.close()
+
+
 # ------------------------------------------------------------------ its clock
 
 

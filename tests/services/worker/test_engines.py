@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -172,27 +173,43 @@ claim.LEASE = timedelta(seconds=2)
 imap_listing.PAGE_ITEMS, walk.BATCH_MESSAGES = 4, 2
 commit, commits = LedgerRecorder.commit, []
 def slow(*args, **options):
-    if len(commits) == 2:
-        print("in the middle", flush=True)
-        time.sleep(60)
     commits.append(1)
-    return commit(*args, **options)
+    if len(commits) != 3:
+        return commit(*args, **options)
+    print("in the middle", flush=True)
+    time.sleep(1)
+    try:
+        commit(*args, **options)
+    finally:
+        print("over", flush=True)
 LedgerRecorder.commit = slow
 services_in(Path(sys.argv[1]), ca_bundle=Path(sys.argv[2])).engine.run(Cancel())
 """
 
 
-def test_a_killed_workers_import_is_taken_over_by_one_that_lives(
-    services: Services, tmp_path: Path, authority: Authority, dovecot: Dovecot, running: Any
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "suspended"])
+def test_a_workers_import_is_taken_over_by_one_that_lives(
+    services: Services,
+    tmp_path: Path,
+    authority: Authority,
+    dovecot: Dovecot,
+    running: Any,
+    how: signal.Signals,
 ) -> None:
     account(services, dovecot, "RES", mails=10)
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(authority.bundle)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as worker:
         assert worker.stdout is not None
         assert "in the middle" in worker.stdout.readline()
+        worker.send_signal(how)
         running()
+        ends = [("RES", "done", 6), ("RES", "failed", 4)]
+        wait_until(lambda: runs(services) == ends, "takeover", 30)
+        if how == signal.SIGSTOP:  # it wakes up, and writes what it was about to
+            worker.send_signal(signal.SIGCONT)
+            assert "over" in worker.stdout.readline()
         worker.kill()
-    wait_until(lambda: runs(services) == [("RES", "done", 6), ("RES", "failed", 4)], "takeover")
+    assert runs(services) == ends
     mails = services.mail.list(limit=100).rows
     assert len({mail.message_id for mail in mails}) == len(mails) == 10
 
