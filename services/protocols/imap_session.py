@@ -9,13 +9,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from imapclient.response_parser import parse_fetch_response
-
 from models.fields import to_ascii_host
 from services.errors import ConnectionFailed, LoginRefused
 from services.network import connect, shut, start_tls, tls_context, watchdog
 from services.protocols.base import Surroundings
 from services.protocols.imap import ImapSettings
+from services.protocols.imap_fetch import answers
 from services.protocols.imap_wire import (
     FAILURES,
     Broken,
@@ -159,7 +158,7 @@ class ImapSession:
         with self._command():
             kind, data = self._live.uid("FETCH", ",".join(map(str, uids)), what)
             self._check(kind, data)
-            return dict(parse_fetch_response(data, normalise_times=False))
+            return answers(data)
 
     def noop(self) -> None:
         """Let the server tell what has vanished meanwhile."""
