@@ -6,7 +6,7 @@ regular (RFC 5322, RFC 2046) is left to the standard library, with which the par
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.policy import compat32
@@ -14,6 +14,9 @@ from typing import Any
 
 _BLOCK = re.compile(rb"(?:[!-9;-~]+:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*+)*+\r?\n")
 _FIELD = re.compile(rb"[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*+")
+_CONTENT_TYPE = re.compile(
+    rb"^content-type:[^\n]*\n(?:[ \t][^\n]*\n)*+", re.MULTILINE | re.IGNORECASE
+)
 _DEPTH = 10
 _PARTS = 200
 
@@ -35,10 +38,10 @@ class Part(Message):
         return super().get_payload(i, decode)
 
     @classmethod
-    def of(cls, fields: bytes) -> "Part":
-        """Return a part with these header fields."""
+    def of(cls, fields: Iterable[bytes]) -> "Part":
+        """Return a part with these header fields, each with its line ends."""
         part = cls()
-        for field in _FIELD.findall(fields):
+        for field in fields:
             first, end, rest = field.decode("ascii", "surrogateescape").partition("\n")
             part.set_raw(*compat32.header_source_parse([first + end, rest]))
         return part
@@ -67,7 +70,8 @@ class _Splitter:
         block = _BLOCK.match(self.raw, start, end)
         if block is None or depth > _DEPTH or self.seen > _PARTS:
             raise Irregular
-        part = Part.of(block[0])
+        # The fields of the whole message are many, and none but these tell of its structure.
+        part = Part.of(_FIELD.findall(block[0]) if depth else _CONTENT_TYPE.findall(block[0]))
         kind = part.get_content_maintype()
         if kind == "multipart":
             for inside in self._inside(block.end(), end, _boundary(part)):
@@ -75,6 +79,8 @@ class _Splitter:
         elif kind == "message":  # it has a structure of its own
             raise Irregular
         else:
+            if not depth:
+                part = Part.of(_FIELD.findall(block[0]))
             until = self._without_line_end(block.end(), end) if depth else end
             yield part.holding(memoryview(self.raw)[block.end() : until])
 

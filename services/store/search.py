@@ -30,7 +30,7 @@ _WORD_CHARACTERS = 60
 
 ID_BITS = 29
 _ID_MASK = (1 << ID_BITS) - 1
-_ASCII = re.compile(r"[^0-9a-z]+")
+_ASCII = {at: chr(at).lower() if chr(at).isalnum() else " " for at in range(128)}
 _OTHER = re.compile(r"[\W_]+")
 _ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
 
@@ -38,7 +38,7 @@ _ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
 def fold(text: str) -> str:
     """Return a text's words as they compare: folded, separated by single blanks."""
     if text.isascii():
-        words = _ASCII.sub(" ", text.lower()).split()
+        words = text.translate(_ASCII).split()
     else:
         words = _OTHER.sub(" ", _without_marks(text)).split()
     if max(map(len, words), default=0) > _WORD_CHARACTERS:
