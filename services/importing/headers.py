@@ -19,6 +19,7 @@ from models.fields import address_key
 from services.importing.authentication import FIELDS, Authentication, authentication
 
 _FIELD = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
+_BARE_RETURN = re.compile(rb"\r(?!\n)")
 _ID = re.compile(r"<([^<>]{1,990})>")
 _ADDRESS = re.compile(r"[^\s<>,;:\"()]{1,200}@[^\s<>,;:\"()]{1,255}")
 _PLAIN_MAILBOX = re.compile(
@@ -198,6 +199,11 @@ def header_part(raw: bytes) -> bytes:
 def body_part(raw: bytes) -> bytes:
     """Return a message from behind its first blank line."""
     return raw[_blank_line(raw)[1] :]
+
+
+def has_bare_returns(raw: bytes) -> bool:
+    """Tell whether a carriage return stands without its line feed."""
+    return _BARE_RETURN.search(raw) is not None
 
 
 def _blank_line(raw: bytes) -> tuple[int, int]:

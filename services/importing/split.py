@@ -12,6 +12,8 @@ from email.message import Message
 from email.policy import compat32
 from typing import Any
 
+from services.importing.headers import has_bare_returns
+
 _BLOCK = re.compile(rb"(?:[!-9;-~]+:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*+)*+\r?\n")
 _FIELD = re.compile(rb"[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*+")
 _CONTENT_TYPE = re.compile(
@@ -54,7 +56,7 @@ class Part(Message):
 
 def split(raw: bytes) -> list[Part]:
     """Return the parts that hold content, in their order. Raises Irregular."""
-    if raw.count(b"\r") != raw.count(b"\r\n"):
+    if has_bare_returns(raw):
         raise Irregular
     return list(_Splitter(raw).parts(0, len(raw), 0))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-LIMIT = 150
+LIMIT = 600
 """Seconds after which a command is given up."""
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.importing.fingerprint import content_digest, header_digest, identity_digest
+from services.importing.fingerprint import _unified, content_digest, header_digest, identity_digest
 
 HEAD = b"From: a@x\r\nTo: b@y\r\nSubject: S\r\nDate: today\r\nMessage-ID: <1@x>\r\n"
 RAW = HEAD + b"\r\nbody\r\nmore\r\n"
@@ -70,3 +70,9 @@ PIECES = st.sampled_from(
 def test_a_known_identity_makes_no_difference(pieces: list[bytes], cut: int) -> None:
     raw, block = b"".join(pieces), b"".join(pieces[:cut])
     assert content_digest(raw, block, identity_digest(block)) == content_digest(raw)
+
+
+@given(st.lists(PIECES, max_size=12).map(b"".join))
+def test_line_ends_are_united_alike_by_either_way(data: bytes) -> None:
+    expected = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").rstrip(b"\n")
+    assert _unified(data) == expected
