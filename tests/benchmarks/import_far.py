@@ -1,6 +1,6 @@
 """A full import where every round trip takes 40 ms, beside one raw command for the same bytes.
 
-Each connection has 100 Mbit/s. BENCH_FAR (300) and BENCH_ROUNDS (3) bound it.
+Each connection has 100 Mbit/s. BENCH_FAR (1000) and BENCH_ROUNDS (3) bound it.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.benchmarks._measure import Run, show, take_turns
 
 def main() -> None:
     """Measure and print the table."""
-    messages, rounds = number("BENCH_FAR", 300), number("BENCH_ROUNDS", 3)
+    messages, rounds = number("BENCH_FAR", 1_000), number("BENCH_ROUNDS", 3)
     with desk() as near:
         near.deliver(mails(messages))
         with link(near.port) as port:
