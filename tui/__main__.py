@@ -35,8 +35,10 @@ def _run(args: list[str]) -> int:
         from tui.cli.sendmail import run as send
 
         return send(args[1:])
-    from tui.cli.door import run
+    from tui.cli.door import run, tell_fault
+    from tui.faults import keep_quiet
 
+    keep_quiet(tell_fault)
     return run(args)
 
 

@@ -20,6 +20,7 @@ from textual.worker import Worker
 
 from services.errors import ServiceError
 from tui.door import Door
+from tui.faults import keep_quiet
 from tui.last_door import LastDoor
 from tui.menu import MENU, MENU_PAGE, Place, place, places
 from tui.still import NoColour, PlainBar, is_dumb
@@ -267,5 +268,6 @@ def run_console(config: "Config | None" = None) -> int:
         sys.stderr.write("The console needs a terminal. Scripts use commands: tourmail --help\n")
         return 2
     console = Console(config, ThriftyDriver)
+    keep_quiet(console.report_from_thread)
     console.run()
     return console.return_code or (1 if console.bugs else 0)

@@ -1,9 +1,32 @@
 """Describing our own faults without what they were working on."""
 
+import logging
 import os
+import sys
+import threading
 import traceback
+import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+
+
+def keep_quiet(report: Callable[[BaseException], None]) -> None:
+    """Keep off the terminal what threads and libraries would write there by themselves.
+
+    Python prints the words and the lines of a fault in a thread, and what libraries warn of or log:
+    in the middle of a screen, and perhaps with a secret in it. `report` is given such a fault, in
+    its thread. Whoever asks Python for warnings (``-W``) gets them.
+    """
+
+    def broke(found: threading.ExceptHookArgs) -> None:
+        if found.exc_value is not None:
+            report(found.exc_value)
+
+    threading.excepthook = broke
+    logging.getLogger().addHandler(logging.NullHandler())
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 def write_fault(error: BaseException) -> str:

@@ -54,6 +54,13 @@ class LastDoor(App[None]):
         self.bugs += 1
         self.push_screen(BugDialog(type(error).__name__, write_fault(error)))
 
+    def report_from_thread(self, error: BaseException) -> None:
+        """Report a fault of a thread; where the console has ended, the log alone takes it."""
+        try:
+            self.call_from_thread(self.report_bug, error)
+        except RuntimeError:
+            write_fault(error)
+
     def _handle_exception(self, error: BaseException) -> None:
         self.bugs += 1
         where = write_fault(error)

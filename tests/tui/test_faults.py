@@ -1,5 +1,8 @@
 """Our own faults: a dialog of ours, a log without what they were working on, no crash panel."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from services.accounts import AccountService
 from services.codes import CodeService
 from tests.stores import config_in
 from tests.tui.driver import console
+from tests.tui.terminal.line import Line
 from tui.app import Console
 from tui.faults import write_fault
 from tui.screens.menu import MenuLines
@@ -148,3 +152,62 @@ def test_a_log_that_cannot_be_written_does_not_hide_the_fault(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
     assert write_fault(RuntimeError("x")).startswith("nowhere: ")
+
+
+# ------------------------------------------------------------------ threads and libraries
+
+NOISE = f"""
+import logging, sys, threading, time, warnings
+import services.bootstrap as bootstrap
+build = bootstrap.build
+
+def broken():
+    raise RuntimeError("cannot handle {SECRET}")
+
+def noisy(*args, **more):
+    thread = threading.Thread(target=broken)
+    thread.start()
+    thread.join()
+    warnings.warn("{SECRET}", stacklevel=1)
+    logging.getLogger("urllib3").warning("{SECRET}")
+    return build(*args, **more)
+
+bootstrap.build = noisy
+from tui.__main__ import main
+main()
+"""
+
+
+def test_a_command_keeps_the_noise_of_threads_and_libraries_to_itself(folder: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", NOISE, "user", "list"],
+        env=os.environ | environ_of(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0
+    assert "ANNA" in ended.stdout
+    assert ended.stderr.startswith("tourmail broke (RuntimeError). The fault is described in ")
+    assert len(ended.stderr.splitlines()) == 1
+    assert "broken" in log()
+    assert SECRET not in log() + ended.stderr
+
+
+def test_the_console_tells_a_fault_of_a_thread_in_its_dialog(folder: Path) -> None:
+    with Line("-c", NOISE, environ=environ_of(folder)) as line:
+        line.expect("Something broke in tourmail")
+        line.send("\x1b")
+        line.rest()
+        line.send("cc")
+        line.expect("Reservations")
+        assert SECRET.encode() not in line.written
+        line.send("\x11")
+        assert line.code() == 1
+    assert SECRET not in log()
+
+
+def environ_of(folder: Path) -> dict[str, str]:
+    """Return the settings of the store in a folder."""
+    config = config_in(folder)
+    return {"TOURMAIL_DATABASE_URL": config.url, "TOURMAIL_KEY_FILE": str(config.key_file)}

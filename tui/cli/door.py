@@ -53,11 +53,16 @@ def _tell(error: Exception) -> int:
     if isinstance(error, ServiceError):
         output.say(str(error))
         return INTERRUPTED if isinstance(error, Cancelled) else FAILED
+    tell_fault(error)
+    return FAILED
+
+
+def tell_fault(error: BaseException) -> None:
+    """Describe a fault of ours in the log, and say where that is."""
     from tui.faults import write_fault
 
     where = write_fault(error)
     output.say(f"tourmail broke ({type(error).__name__}). The fault is described in {where}.")
-    return FAILED
 
 
 def _wrong_use(error: typer.TyperException) -> int:
