@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from services.results import Result
 
 Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="The messages' numbers.")]
-SomeIds = Annotated[
-    list[int] | None, typer.Argument(metavar="[ID…]", help="The messages' numbers.")
-]
+SomeIds = Annotated[list[int] | None, typer.Argument(metavar="ID…", help="The messages' numbers.")]
 To = Annotated[
     str,
     typer.Option("--to", metavar="ADDRESS", help="An approved Forward Email of their accounts."),
