@@ -82,7 +82,7 @@ class Console:
                 self._count_up()
             except BaseException as error:
                 self.faults.append(error)
-            time.sleep(0.05)
+            time.sleep(0.2)
         self.services.close()
 
     def _look(self) -> None:

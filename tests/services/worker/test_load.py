@@ -14,5 +14,5 @@ def test_two_workers_import_while_five_consoles_edit(
 ) -> None:
     services: Services = services_in(tmp_path, ca_bundle=authority.bundle)
     add_codes(services)
-    load.run(services, tmp_path, authority.bundle, dovecot, accounts=12, wait=60)
+    load.run(services, tmp_path, authority.bundle, dovecot, accounts=12, wait=140)
     services.close()
