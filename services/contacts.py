@@ -192,4 +192,9 @@ def known_senders(
 
 
 def _filtered(session: Session, statement: Any, kind: str, text: str) -> Any:
-    return statement.where(col(PartyRow.kind) == kind, *matching(session, PARTIES, text))
+    sought = matching(session, PARTIES, text)
+    column: Any = col(PartyRow.kind)
+    if sought.indexed:
+        # An expression, or SQLite goes through all of the kind rather than through the hits.
+        column = column + ""
+    return statement.where(column == kind, *sought.conditions)

@@ -66,7 +66,7 @@ def page(
     """
     backwards, place = direction(after)
     where = [] if state is None else [col(OutboxRow.state) == state]
-    where += matching(session, OUTBOX, text)
+    where += matching(session, OUTBOX, text).conditions
     if place is not None:
         number = col(OutboxRow.id)
         where.append(number > int(place) if backwards else number < int(place))

@@ -256,12 +256,21 @@ def having(index: TextIndex, term: Term) -> ColumnElement[bool]:
     return exists().where(index.owner == index.owned, (" " + index.text + " ").like(words))
 
 
-def matching(session: Session, index: TextIndex, text: str) -> list[ColumnElement[bool]]:
-    """Return the conditions that owners have what somebody looks for; none where it is nothing."""
+@dataclass(frozen=True)
+class Matching:
+    """The conditions that records have what somebody looks for; none where it is nothing."""
+
+    conditions: list[ColumnElement[bool]]
+    indexed: bool
+    """Whether an index says which records those are; else they are looked at one by one."""
+
+
+def matching(session: Session, index: TextIndex, text: str) -> Matching:
+    """Return how to find the records whose text has what somebody looks for."""
     search = search_in(session, index)
     plan = search.plan(session, terms(text))
     found = [having(index, term) for term in plan.compared]
     if plan.indexed:
         hits = select(search.number).where(search.has(plan.indexed))
         found.append(index.owned.in_(hits))
-    return found
+    return Matching(found, bool(plan.indexed))
