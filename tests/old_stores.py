@@ -147,7 +147,13 @@ _BACK_OFFICE: Rows = {
     ],
 }
 
-SAMPLES: Mapping[str, Rows] = {"0001": _FIRST, "0002": _BACK_OFFICE}
+_TEXTS: Rows = {
+    **_BACK_OFFICE,
+    "outbox_text": [{"outbox_id": 1, "text": "rooms walter"}],
+    "party_text": [{"party_id": 1, "text": "safari lodge"}],
+}
+
+SAMPLES: Mapping[str, Rows] = {"0001": _FIRST, "0002": _BACK_OFFICE, "0004": _TEXTS}
 """Revision → a row in every table of it. One that adds no table is served by the one before it."""
 
 
@@ -198,7 +204,7 @@ def _tables(connection: Connection) -> list[Table]:
     return [
         table
         for table in found.sorted_tables
-        if table.name != "alembic_version" and not table.name.startswith("mail_fts")
+        if table.name != "alembic_version" and "_fts" not in table.name
     ]
 
 

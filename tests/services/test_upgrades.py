@@ -68,8 +68,10 @@ def check_kept(before: Data, after: Data) -> None:
         assert [row for row in rows if row not in known] == [], table
 
 
-@SQLITE_ONLY
-def test_samples_have_a_row_in_every_table(old: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("revision", [*earlier(), HEAD])
+def test_samples_have_a_row_in_every_table(revision: str, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    make_old_store(config_in(tmp_path).url, revision)
     assert [name for name, rows in rows_of(config_in(tmp_path).url).items() if not rows] == []
 
 
