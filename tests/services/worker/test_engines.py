@@ -22,7 +22,7 @@ from services.bootstrap import Services
 from services.cancel import Cancel
 from services.errors import ServiceError
 from services.store.jobs import JOBS_SCHEMA
-from services.worker import dispatcher, embedded, imports
+from services.worker import dispatcher, embedded, imports, life
 from services.worker.crew import Work
 from services.worker.life import Life, Tasks, _tidy
 from tests.servers.dovecot import Dovecot
@@ -239,6 +239,21 @@ def test_a_worker_comes_back_when_its_database_does(
 
 
 @ON_POSTGRESQL
+def test_what_is_queued_wakes_a_worker(
+    services: Services, server: SmtpServer, running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "SWEEP_SECONDS", 59)
+    monkeypatch.setattr(life, "POLL_SECONDS", 60.0)
+    running()
+    wait_until(lambda: services.engine.health().workers == 1, "not at work")
+    statement = text("SELECT count(*) FROM procrastinate_workers")
+    with services.store.engine.connect() as connection:
+        wait_until(lambda: connection.execute(statement).scalar() == 3, "not listening")
+    send(services)
+    wait_until(lambda: len(server.mails) == 1, "not woken")
+
+
+@ON_POSTGRESQL
 def test_a_worker_that_hangs_gives_itself_up(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,15 +288,15 @@ def test_the_jobs_of_a_dead_worker_are_tidied_away(services: Services) -> None:
                 "UPDATE procrastinate_jobs SET status = 'doing', worker_id = dead.id FROM dead"
             )
         )
-    life = Life(services.store.engine.url, Tasks(*4 * (lambda *_: None,)))
-    connector = life._connector()
+    made = Life(services.store.engine.url, Tasks(*4 * (lambda *_: None,)))
+    connector = made._connector()
 
     async def tidy() -> None:
         async with App(connector=connector).open_async() as app:
             await _tidy(SimpleNamespace(app=app), 0)
 
     asyncio.run(tidy())
-    life.end()
+    made.end()
     with services.store.read() as session:
         left = session.connection().execute(text("SELECT count(*) FROM procrastinate_jobs"))
         assert left.scalar() == 0
