@@ -2,14 +2,18 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text as sql
 
 from services.bootstrap import Services
 from services.config import Config
+from services.dashboard import Dashboard
 from tests.stores import config_in
-from tests.tui.driver import console
+from tests.tui.driver import Driver, console
+from tui.app import Console
 
 HEAVY = (
     "sqlmodel", "sqlalchemy", "pydantic", "msal", "requests", "imapclient", "alembic",
@@ -39,6 +43,26 @@ def test_the_menu_stands_and_answers_without_the_store_and_its_libraries() -> No
         [sys.executable, "-c", FIRST_PAINT], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+async def test_who_goes_on_at_once_does_not_wait_for_what_home_would_show(
+    folder: Path, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, build, look = threading.Event(), Console._build, Dashboard.look
+    looked: list[Dashboard] = []
+    monkeypatch.setattr(Console, "_build", lambda app: opened.wait(30) and build(app))
+    monkeypatch.setattr(Dashboard, "look", lambda board: looked.append(board) or look(board))
+    app = Console(config_in(folder))
+    async with app.run_test() as pilot:
+        driver = Driver(app, pilot)
+        await pilot.press("c")
+        await pilot.pause()
+        opened.set()
+        await driver.settle()
+        assert driver.crumbs[-1] == "Code Setup"
+        assert looked == []
+        await driver.press("escape")
+        assert len(looked) == 1
 
 
 async def test_a_wrong_key_is_told_in_a_sentence(folder: Path, services: Services) -> None:

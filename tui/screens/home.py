@@ -67,6 +67,8 @@ class Home(MenuPage):
     async def _look(self) -> None:
         services = await self.services()
         self.state = f"{services.actor.login}@{services.actor.host}"
+        if self.console.screen is not self:
+            return  # somebody has gone on already, and what they went to comes first
         board = await self.ask(services.dashboard.look)
         self.board.show(partial(board_lines, board, services.now()))
         self.query_one(MenuLines).notes = _notes(board)
