@@ -53,6 +53,7 @@ class ThriftyDriver(LinuxDriver):
         self._handlers: dict[int, Any] = {}
         self._context = contextvars.copy_context()
         self._leaving: asyncio.Task[None] | None = None
+        self._despair: Timer | None = None
 
     # ------------------------------------------------------------------ modes
 
@@ -146,9 +147,9 @@ class ThriftyDriver(LinuxDriver):
 
     def _hang_up(self, code: int) -> None:
         """Leave the app; the input thread calls it, which nothing of the app can block."""
-        last = Timer(DESPAIR, self._abandon, (code,))
-        last.daemon = True
-        last.start()
+        self._despair = Timer(DESPAIR, self._abandon, (code,))
+        self._despair.daemon = True
+        self._despair.start()
         with suppress(RuntimeError):  # the loop is closed: it has been left already
             self._loop.call_soon_threadsafe(self._begin_leaving, code, context=self._context)
 
@@ -161,6 +162,12 @@ class ThriftyDriver(LinuxDriver):
             if farewell is not None:
                 await asyncio.wait_for(farewell(), FAREWELL)
         self._app.exit(return_code=code)
+
+    def close(self) -> None:
+        """Wait until all is written; what comes after that may take its time."""
+        super().close()
+        if self._despair is not None:
+            self._despair.cancel()
 
     def _abandon(self, code: int) -> None:
         """End the process, which something holds; leave the terminal as sane as it takes."""

@@ -7,13 +7,14 @@ import signal
 from collections.abc import Callable, Iterator
 from time import monotonic
 
+from textual import constants
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
 from tui.terminal.pastes import Pastes
 
-LONE = 0.07
-"""Seconds after which an ESC with nothing behind it is the key Esc.
+LONE = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.07
+"""Seconds after which an ESC with nothing behind it is the key Esc; ESCDELAY has milliseconds.
 
 An arrow key that the line cut right behind its ESC has as long to become whole.
 """

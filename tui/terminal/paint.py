@@ -61,17 +61,16 @@ def _paint_row(strokes: Strokes, y: int, wanted: Row, shown: Row) -> None:
 
 
 def _due(wanted: Row, shown: Row) -> list[int]:
-    """Return the columns to write, in order; of a wide character both.
+    """Return the columns to write, in order.
 
     From a doubtful grapheme on, terminals disagree where a row's cells are: all is written then.
     """
-    due = {x for x, new in enumerate(wanted) if new is not None and new != shown[x]}
+    due = [x for x, new in enumerate(wanted) if new is not None and new != shown[x]]
     doubtful = [x for row in (wanted, shown) for x, cell in enumerate(row) if is_doubtful(cell)]
     if due and doubtful:
-        known = (x for x, new in enumerate(wanted) if new is not None)
-        due = {x for x in known if x >= min(*due, *doubtful)}
-    due |= {x - 1 for x in due if _is_tail(wanted, x)}
-    return sorted(due | {x + 1 for x in due if _is_tail(wanted, x + 1)})
+        first = min(*due, *doubtful)
+        due = [x for x in range(first, len(wanted)) if wanted[x] is not None]
+    return due
 
 
 def _is_tail(row: Row, x: int) -> bool:
