@@ -17,7 +17,8 @@ from tui.app import Console
 
 HEAVY = (
     "sqlmodel", "sqlalchemy", "pydantic", "msal", "requests", "imapclient", "alembic",
-    "cryptography", "typer", "email_validator", "inscriptis",
+    "cryptography", "typer", "email_validator", "inscriptis", "pydantic_settings", "procrastinate",
+    "psycopg", "sqlite3", "tomlkit", "cronsim", "tzlocal", "idna", "services.bootstrap", "models",
 )  # fmt: skip
 
 FIRST_PAINT = f"""
