@@ -163,6 +163,13 @@ async def test_marks_are_kept_by_key() -> None:
         assert found.list.marked == {0, 1, 3}
 
 
+async def test_the_filter_forgets_marks_that_it_takes_out_of_sight() -> None:
+    async with listed(Rows(10), marks=True) as found:
+        await found.press("space", "slash", "7", "enter")
+        assert found.list.marked == set()
+        assert found.list.targets == [7], "what is done is done with the row that is seen"
+
+
 async def test_an_empty_list_says_what_to_do() -> None:
     async with listed(Rows(0)) as found:
         assert "None." in "".join(found.lines())

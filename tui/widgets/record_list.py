@@ -16,7 +16,7 @@ pages far from the cursor are let go and fetched again by their keyset token.
 * `reload()` fetches again and keeps the cursor on its record; `select(key)` moves it.
 * `restart()` fetches from the first row, for filters outside the list that `fetch` looks at.
 * `current` is the chosen record or None; `marked` the keys ticked with Space (`marks=True`), until
-  `restart()`; `targets` the keys of the one or the others.
+  the filter changes or `restart()`; `targets` the keys of the one or the others.
 * Messages: `Opened(row)` by Enter, `Moved(row)`, `Marked`, `Loaded(count, complete)`.
 * `ends=True`: `fetch` reads from either end (see `services.paging`), and End goes to the last row
   at once; else it goes on by a page.
@@ -197,12 +197,12 @@ class RecordList(Vertical):
         else:
             self._filtered_by = self.filter_text
             self.window = Window()
+            self.marked = set()  # what is out of sight must not be acted on
             self.need(0, height)
 
     def restart(self) -> None:
         """Fetch anew from the first row, since `fetch` now returns other rows."""
         self.window, self._filtered_by = Window(), None
-        self.marked = set()
         self.records.cursor = 0
         self._renew()
 
@@ -291,7 +291,7 @@ class RecordList(Vertical):
     def nothing(self) -> str:
         """Return what stands in the place of rows."""
         if self._broken:
-            return "The rows could not be fetched: press r to try again."
+            return "The rows could not be fetched: ^L tries again."
         if not self._loaded or self._under_way:
             return "Loading" + glyphs().ellipsis
         if self.filter_text:
