@@ -9,6 +9,7 @@ import pytest
 
 from services.accounts import AccountService
 from services.codes import CodeService
+from services.mail import MailService
 from tests.stores import config_in
 from tests.tui.driver import console
 from tests.tui.terminal.line import Line
@@ -66,9 +67,22 @@ async def test_a_fault_while_rows_are_fetched_is_told(
     async with console(folder, "c", "c") as driver:
         assert driver.sees("Something broke in tourmail")
         await driver.press("enter")
-        assert driver.sees("press r to try again")
+        assert driver.sees("^L tries again")
         await driver.press("escape")
         assert driver.crumbs[-1] == "Code Setup"
+        quiet(driver.app)
+
+
+async def test_rows_that_could_not_be_fetched_are_fetched_by_the_key_that_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MailService, "list", broken)
+    async with console(folder, "e") as driver:
+        await driver.press("enter")
+        assert driver.sees("^L tries again"), "r judges mail again here"
+        monkeypatch.undo()
+        await driver.press("ctrl+l")
+        assert driver.sees("Nothing was imported yet.")
         quiet(driver.app)
 
 

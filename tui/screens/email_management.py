@@ -55,7 +55,6 @@ class EmailManagement(MailActions, RowsPage):
         Binding("g", "causes", "Causes"),
         Binding("s", "save", "Save"),
         Binding("i", "simulate", "Simulate"),
-        Binding("ctrl+l", "reload", "Reload", show=False),
     ]
     DEFAULT_CSS = """
     EmailManagement #rule { padding: 0 1; }

@@ -39,7 +39,6 @@ class MailCauses(RowsPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retry", "Retry"),
         Binding("x", "settle", "Dismiss"),
-        Binding("ctrl+l", "reload", "Reload", show=False),
     ]
 
     def columns(self) -> Sequence[Column]:

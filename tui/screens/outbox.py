@@ -47,7 +47,6 @@ class Outbox(RowsPage):
         Binding("m", "act('mark_sent')", "Mark Sent"),
         Binding("c", "act('cancel')", "Cancel"),
         Binding("w", "send", "Send"),
-        Binding("ctrl+l", "reload", "Reload", show=False),
     ]
 
     def __init__(self, path: tuple[str, ...], argument: str = "") -> None:

@@ -27,7 +27,10 @@ class ChooseContact(Dialog):
     DEFAULT_CSS = """
     ChooseContact > #box { height: 18; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Close", priority=True),
+        Binding("ctrl+l", "reload", show=False),
+    ]
 
     def __init__(self, text: str = "") -> None:
         """Begin with those that contain a text."""
@@ -58,6 +61,10 @@ class ChooseContact(Dialog):
         box.value = self.text
         box.focus()
         found.reload()
+
+    def action_reload(self) -> None:
+        """Fetch the contacts anew."""
+        self.query_one(RecordList).reload()
 
     def on_record_list_opened(self, event: RecordList.Opened) -> None:
         """Hand the contact back."""

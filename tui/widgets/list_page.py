@@ -37,7 +37,7 @@ class RowsPage(Page[None]):
     """Whether Space marks rows, for actions on many of them."""
     ENDS: ClassVar[bool] = False
     """Whether `fetch` reads from the list's end too; see `services.paging`."""
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "reload", "Reload")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r,ctrl+l", "reload", "Reload")]
 
     @property
     def noun(self) -> tuple[str, str]:
