@@ -24,7 +24,7 @@ from tui.cli.account_values import (
 from tui.cli.ask import agree_to_delete, agreeing, on_terminal
 from tui.cli.common import Filter, Json, Yes, group, opened
 from tui.cli.options import Given, takes
-from tui.cli.output import say, write, write_fields, write_json, write_table
+from tui.cli.output import say, tell_deleted, write, write_fields, write_json, write_table
 from tui.cli.secret import ask_secret
 from tui.cli.shown import as_pairs, moment, yes_no
 
@@ -119,12 +119,12 @@ def edit(
         _tell_saved(_save(services, raw, given, account, yes=yes), json=json)
 
 
-def delete(name: Name, yes: Yes = False) -> None:
+def delete(name: Name, yes: Yes = False, json: Json = False) -> None:
     """Delete an account with its secrets, forward list and import state; its mail stays."""
     with opened() as services:
         agree_to_delete(services.accounts.deletion(name), yes=yes)
         services.accounts.delete(name)
-    say(f"Deleted {name}.")
+    tell_deleted(name, json=json)
 
 
 def climb(name: Name, json: Json = False) -> None:

@@ -11,7 +11,7 @@ from tui.cli.ask import agree_to_delete
 from tui.cli.common import Filter, Json, Yes, group, opened
 from tui.cli.fields import FieldOption, fields_of
 from tui.cli.options import Given, Key, keyed, takes
-from tui.cli.output import say, write_fields, write_json, write_table
+from tui.cli.output import say, tell_deleted, write_fields, write_json, write_table
 from tui.cli.shown import as_json, as_pairs
 
 
@@ -81,12 +81,12 @@ def _edit(table: CodeTable, every: list[FieldOption]) -> Any:
 
 
 def _delete(table: CodeTable) -> Any:
-    def run(key: Key, yes: Yes = False) -> None:
+    def run(key: Key, yes: Yes = False, json: Json = False) -> None:
         with opened() as services:
             found = services.codes.get(table.key, key)
             agree_to_delete(f"Delete the {table.noun} {found.key}?", yes=yes)
             services.codes.delete(table.key, found.key)
-        say(f"Deleted {found.key}.")
+        tell_deleted(found.key, json=json)
 
     return run
 

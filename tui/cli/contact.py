@@ -16,7 +16,7 @@ from tui.cli.ask import agree_to_delete
 from tui.cli.common import Filter, Json, Yes, group, opened
 from tui.cli.fields import fields_of
 from tui.cli.options import Given, takes, told_by_option
-from tui.cli.output import say, write, write_json, write_table
+from tui.cli.output import tell_deleted, write, write_json, write_table
 from tui.cli.party import tell_saved
 
 if TYPE_CHECKING:
@@ -96,7 +96,14 @@ def edit(
     tell_saved(saved, json=json)
 
 
-def delete(kind: Kind, code: Code, email: Email, of_type: OfType = None, yes: Yes = False) -> None:
+def delete(
+    kind: Kind,
+    code: Code,
+    email: Email,
+    of_type: OfType = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
     """Delete a contact; mail that came from it stays."""
     with opened() as services:
         party = services.contacts.get(kind, code)
@@ -104,7 +111,7 @@ def delete(kind: Kind, code: Code, email: Email, of_type: OfType = None, yes: Ye
         agree_to_delete(f"Delete the contact {email} of {party.form.name}?", yes=yes)
         del contacts[place]
         _save(services, party, contacts, None)
-    say(f"Deleted {email}.")
+    tell_deleted(email, json=json)
 
 
 def load(file: File, json: Json = False) -> None:

@@ -1,6 +1,6 @@
 """`tourmail mail`: what came in, what became of it, and why."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.errors import InvalidInput
+from services.errors import InvalidInput, NotFound
 from services.text import plain_lines, size_words
+from tui.cli.codes import of_several
 from tui.cli.common import Json, group, opened
 from tui.cli.files import read_bytes
 from tui.cli.mail_actions import add_actions
@@ -19,6 +20,7 @@ from tui.cli.output import say, write, write_bytes, write_fields, write_json
 from tui.cli.shown import moment
 
 if TYPE_CHECKING:
+    from services.bootstrap import Services
     from services.importing.simulate import Simulated
     from services.mail_views import MailView
 
@@ -76,20 +78,37 @@ def save(
     folder: Folder = ".",
     attachment: Attachment = None,
     attachments: Attachments = False,
+    json: Json = False,
 ) -> None:
     """Save messages as .eml files, or their attachments; nothing is ever overwritten."""
     if attachment is not None and attachments:
         raise InvalidInput({"--attachment": "It cannot go with --attachments."})
+    saved, missing = list[dict[str, Any]](), 0
     with opened() as services, told_by_option({"folder": "--folder"}):
-        mail, to = services.mail, Path(folder)
         for mail_id in which:
-            writes = [partial(mail.save, mail_id)]
-            if attachment is not None:
-                writes = [partial(mail.save_attachment, mail_id, attachment)]
-            elif attachments:
-                numbers = range(1, len(mail.get(mail_id).attachments) + 1)
-                writes = [partial(mail.save_attachment, mail_id, number) for number in numbers]
-            write(str(save(to)) for save in writes)
+            try:
+                for save_one in _writes(services, mail_id, attachment, every=attachments):
+                    saved.append({"id": mail_id, "file": str(save_one(Path(folder)))})
+                    write([] if json else [saved[-1]["file"]])
+            except NotFound as error:  # one that is not there stops no other
+                say(str(error))
+                missing += 1
+    if json:
+        write_json(saved)
+    raise typer.Exit(of_several(len(which) - missing, missing))
+
+
+def _writes(
+    services: "Services", mail_id: int, attachment: int | None, *, every: bool
+) -> list[Callable[[Path], Path]]:
+    """Return what writes each file that is wanted of a message. Raises NotFound."""
+    mail = services.mail
+    if attachment is not None:
+        return [partial(mail.save_attachment, mail_id, attachment)]
+    if not every:
+        return [partial(mail.save, mail_id)]
+    numbers = range(1, len(mail.get(mail_id).attachments) + 1)
+    return [partial(mail.save_attachment, mail_id, number) for number in numbers]
 
 
 def simulate(file: File, account: Account, json: Json = False) -> None:

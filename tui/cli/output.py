@@ -66,6 +66,13 @@ def write_json_rows(rows: Iterable[Any]) -> None:
         sys.stdout.write("[]\n" if opening == "[" else "\n]\n")
 
 
+def tell_deleted(key: str, *, json: bool) -> None:
+    """Say what was deleted, to a program too."""
+    say(f"Deleted {key}.")
+    if json:
+        write_json({"deleted": key})
+
+
 def write_bytes(data: bytes) -> None:
     """Write bytes exactly as they are to standard output."""
     with _telling_faults():

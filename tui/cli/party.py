@@ -11,7 +11,7 @@ from tui.cli.ask import agree_to_delete
 from tui.cli.common import Filter, Json, Yes, group, opened
 from tui.cli.fields import fields_of
 from tui.cli.options import Given, Key, keyed, takes
-from tui.cli.output import say, write_json, write_table
+from tui.cli.output import say, tell_deleted, write_json, write_table
 from tui.cli.shown import as_json
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ def app(name: str) -> typer.Typer:
     noun = group(f"{name.capitalize()}s, whose contacts' mail is imported.")
     noun.command("list", help=f"List the {name}s.")(_list(name))
     noun.command("show", help=f"Show one {name} and its contacts.")(keyed(_show(name), CODE))
-    noun.command("add", help=f"Add a {name}.")(keyed(_add(name), CODE))
-    noun.command("edit", help=f"Rename a {name}.")(keyed(_edit(name), CODE))
-    noun.command("delete", help=f"Delete a {name} and its contacts.")(keyed(_delete(name), CODE))
+    a_name = f"{'an' if name == 'agent' else 'a'} {name}"
+    noun.command("add", help=f"Add {a_name}.")(keyed(_add(name), CODE))
+    noun.command("edit", help=f"Rename {a_name}.")(keyed(_edit(name), CODE))
+    noun.command("delete", help=f"Delete {a_name} and its contacts.")(keyed(_delete(name), CODE))
     return noun
 
 
@@ -99,13 +100,13 @@ def _edit(kind: str) -> Any:
 
 
 def _delete(kind: str) -> Any:
-    def run(key: Key, yes: Yes = False) -> None:
+    def run(key: Key, yes: Yes = False, json: Json = False) -> None:
         with opened() as services:
             form = services.contacts.get(kind, key).form
             goes = count(len(form.contacts), "contact")
             agree_to_delete(f"Delete the {kind} {form.code} {form.name} with {goes}?", yes=yes)
             services.contacts.delete(kind, form.code)
-        say(f"Deleted {form.code}.")
+        tell_deleted(form.code, json=json)
 
     return run
 

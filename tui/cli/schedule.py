@@ -111,10 +111,12 @@ def _disable(name: Name, json: Json = False) -> None:
         _told(services.schedules.switch(name, on=False), json=json)
 
 
-def _delete(name: Name) -> None:
+def _delete(name: Name, json: Json = False) -> None:
     with opened() as services:
         services.schedules.delete(name)
     say(f"{name} is imported on no schedule any more.")
+    if json:
+        write_json({"deleted": name})
 
 
 def _history(

@@ -131,6 +131,14 @@ def test_a_message_is_shown_with_attachments_advice_and_what_was_done(desk: Comm
     assert (whole["advice"], whole["dismissed"]) == (None, "2026-03-02T09:00:00Z")
 
 
+def test_one_message_that_is_not_there_stops_no_other(desk: CommandLine, tmp_path: Path) -> None:
+    (to := tmp_path / "to").mkdir()
+    ended = desk("mail", "save", "1", "99", "4", "--folder", str(to), "--json")
+    assert (ended.code, ended.err) == (3, "There is no mail 99.\n")
+    assert [one["id"] for one in ended.json] == [1, 4]
+    assert {Path(one["file"]) for one in ended.json} == set(to.iterdir())
+
+
 def test_messages_and_attachments_are_saved(desk: CommandLine, tmp_path: Path) -> None:
     (to := tmp_path / "to").mkdir()
     where = ("--folder", str(to))
