@@ -225,9 +225,10 @@ class Console(LastDoor):
 
     async def _quit(self) -> None:
         from tui.widgets.form_page import FormPage
+        from tui.widgets.section_dialog import SectionDialog
 
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, FormPage) and not await screen.may_leave():
+            if isinstance(screen, FormPage | SectionDialog) and not await screen.may_leave():
                 return
         await self._finish_work()
         self.exit()

@@ -126,3 +126,17 @@ def began(services: Services, account: UUID) -> None:
     """Leave the mark that a first import leaves."""
     with services.store.write() as session:
         session.add(MailboxMarkRow(account_id=account, scope="1", cursor="1"))
+
+
+async def test_quit_asks_before_it_discards_what_was_typed_in_the_modal(
+    folder: Path, services: Services
+) -> None:
+    save(services, with_forward())
+    async with console(folder, *EMAIL_ACCOUNT, "enter") as driver:
+        await on_forward(driver)
+        await driver.press("n")
+        await driver.type("ops@example.com")
+        await driver.press("ctrl+q")
+        assert driver.sees("Discard what you typed in Forward Email?")
+        await driver.press("k")
+        assert driver.sees("ops@example.com"), "it is still there to be finished"

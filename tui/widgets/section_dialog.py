@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui.widgets.chrome import KeyLine, MessageLine
-from tui.widgets.dialogs import WALK, Button, Dialog
+from tui.widgets.dialogs import WALK, Button, Dialog, Question
 from tui.widgets.page import notice_of
 from tui.widgets.settings_form import SettingsForm
 
@@ -61,6 +61,13 @@ class SectionDialog(Dialog):
             self.action_ok()
         else:
             self.action_leave()
+
+    async def may_leave(self) -> bool:
+        """Ask whether to discard what was typed, where the console is left from here."""
+        if not self.form.dirty:
+            return True
+        words = f"Discard what you typed in {self.heading}?"
+        return bool(await self.dialog(Question("Exit", words, "Discard", "Keep editing")))
 
     def action_help(self) -> None:
         """Explain the field."""
