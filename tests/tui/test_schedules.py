@@ -88,8 +88,11 @@ async def test_cron_is_asked_for_only_where_it_counts_and_judged_in_words(
 async def test_e_turns_it_off_and_on_and_d_deletes_it(folder: Path, services: Services) -> None:
     save(services, imap_raw("RES"))
     services.schedules.save({"account": "RES"})
-    async with console(folder, *TASKS, "e") as driver:
+    async with console(folder, *TASKS) as driver:
+        assert driver.sees("e Off")
+        await driver.press("e")
         assert driver.message == "The schedule of RES is off."
+        assert driver.sees("e On")
         assert driver.sees("RES 5 min ✓ The schedule of RES is off."), "the tick is the message's"
         await driver.press("e")
         assert driver.sees("RES 5 min ✓ now")

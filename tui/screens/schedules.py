@@ -42,9 +42,9 @@ class Schedules(ListPage):
     EMPTY: ClassVar[str] = "No account is imported on a schedule yet: press n to insert one."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "run", "Run"),
-        Binding("e", "switch", "Off"),
+        Binding("e", "switch(False)", "Off"),
+        Binding("e", "switch(True)", "On"),
         Binding("l", "log", "Log"),
-        Binding("ctrl+l", "reload", "Reload", show=False),
     ]
 
     def on_mount(self) -> None:
@@ -118,7 +118,8 @@ class Schedules(ListPage):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what there is a schedule for."""
         if action in ("run", "switch", "log") and self.is_mounted:
-            return self.list.current is not None
+            row: ScheduleLine | None = self.list.current
+            return row is not None and (action != "switch" or parameters[0] is not row.enabled)
         return super().check_action(action, parameters)
 
     # ------------------------------------------------------------------ actions
@@ -151,16 +152,16 @@ class Schedules(ListPage):
         await import_now(self, account)
         self.list.reload()
 
-    def action_switch(self) -> None:
-        """Turn the schedule under the cursor off or on."""
+    def action_switch(self, on: bool) -> None:
+        """Turn the schedule under the cursor on or off."""
         row = self.list.current
         if row is not None:
-            self.start(self._switch(row), group="switch", opens=True)
+            self.start(self._switch(row.account, on), group="switch", opens=True)
 
-    async def _switch(self, row: ScheduleLine) -> None:
-        services, on = await self.services(), not row.enabled
-        await self.ask(lambda: services.schedules.switch(row.account, on=on))
-        self.say("done", f"The schedule of {row.account} is {'on' if on else 'off'}.")
+    async def _switch(self, account: str, on: bool) -> None:
+        services = await self.services()
+        await self.ask(lambda: services.schedules.switch(account, on=on))
+        self.say("done", f"The schedule of {account} is {'on' if on else 'off'}.")
         self.list.reload()
 
     def action_log(self) -> None:
