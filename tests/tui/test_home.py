@@ -131,6 +131,16 @@ async def test_a_secret_that_ends_leads_to_its_account(folder: Path, services: S
         assert driver.crumbs[-2:] == ("Email Account", "OFFICE")
 
 
+async def test_what_is_said_of_an_account_is_cut_beside_a_name_of_wide_characters(
+    folder: Path, services: Services
+) -> None:
+    ends = date.today() + timedelta(days=12)
+    save(services, office365_raw("旅行代理店東京", secret_expires=ends))
+    async with console(folder, size=(88, 24)) as driver:
+        (line,) = (one for one in driver.text().splitlines() if "Office 365" in one)
+        assert line.endswith("…"), "what does not fit is known to be missing"
+
+
 async def test_enter_opens_the_account_of_a_line(folder: Path, services: Services) -> None:
     save(services, imap_raw("ALPHA"))
     save(services, imap_raw("BETA"))

@@ -31,6 +31,16 @@ def colours(driver: Driver) -> set[str]:
     return {code for code in codes if code and code[0] in "349" and len(code) == 2}
 
 
+async def test_wide_labels_fit_a_drop_down(folder: Path, services: Services) -> None:
+    name = "旅行代理店東京支店受信者日"
+    services.codes.save("queue", {"name": name})
+    save(services, imap_raw("A"))
+    async with console(folder, "c", "e", "enter", "f3") as driver:
+        await driver.walk_to("importing.error_queue")
+        await driver.press("space", "end", "enter")
+        assert driver.sees(f"{name} ▾")
+
+
 @pytest.mark.parametrize("protocol", ["i", "o", "s"])
 async def test_every_field_of_the_server_tab_stands_on_the_screen_unscrolled(
     folder: Path, protocol: str

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from services.text import count, plain
 from tui.widgets.chrome import fit
 from tui.widgets.glyphs import glyphs
@@ -120,7 +122,7 @@ def board_lines(board: "Board", now: datetime, width: int) -> Sequence[BoardLine
         *(gap if board.connections else ()),
         *_connections(board, width),
         *gap,
-        *(BoardLine([(f"  {words}", "dim")]) for words in _together(board)),
+        *(BoardLine([(fit(f"  {words}", width), "dim")]) for words in _together(board)),
     ]
 
 
@@ -165,7 +167,7 @@ def _account(line: "AccountLine", now: datetime, width: int) -> BoardLine:
         mark, tone = glyphs().bad, "warn"
     name = fit(line.name, 14 if width < 60 else 30)
     protocol = fit(short(line.protocol_title), 10)
-    room = max(width - len(name) - len(protocol) - 6, 0)
+    room = max(width - cell_len(name) - cell_len(protocol) - 6, 0)
     state = _state(line, now, room)
     parts = [(f"  {mark} ", tone), (f"{name} {protocol} ", ""), (fit(state, room), "dim")]
     return BoardLine(parts, _opens_account(line.name))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
@@ -35,12 +36,12 @@ class Choice(Control):
         super().__init__()
         self.options = list(options)
         self.set_reactive(Choice.value, value)
-        self.styles.width = max([20, *(len(label) for _value, label in self.options)]) + 2
+        self.styles.width = _widest(self.options) + 2
 
     def offer(self, options: Sequence[Option]) -> None:
         """Take other options, such as those that have come from the store."""
         self.options = list(options)
-        self.styles.width = max([20, *(len(label) for _value, label in self.options)]) + 2
+        self.styles.width = _widest(self.options) + 2
         self.refresh(layout=True)
 
     def render(self) -> Text:
@@ -92,7 +93,7 @@ class DropDown(LineView):
 
     def on_mount(self) -> None:
         """Take the size of the options, and the focus."""
-        self.styles.width = max([20, *(len(label) for _value, label in self.choice.options)]) + 4
+        self.styles.width = _widest(self.choice.options) + 4
         self.styles.height = min(max(self.count(), 1), 8) + 2
         self.renew()
         self.focus()
@@ -137,3 +138,8 @@ class DropDown(LineView):
     def on_blur(self) -> None:
         """Close when the focus goes elsewhere."""
         self.remove()
+
+
+def _widest(options: Sequence[Option]) -> int:
+    """Return how many cells the longest label fills; a few where all are short."""
+    return max([20, *(cell_len(plain(label)) for _value, label in options)])
