@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Static
 
 from services.protocols.base import Surroundings
 from services.results import Result, counted, summary
@@ -16,6 +15,7 @@ from tui.widgets.chrome import KeyLine
 from tui.widgets.dialogs import Dialog
 from tui.widgets.glyphs import glyphs
 from tui.widgets.page import Page
+from tui.widgets.paper import Paper, Paragraph, folded
 from tui.widgets.run_dialog import RunDialog
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ PATIENCE = 0.3
 """Seconds until a dialog says what goes on; most actions are over by then."""
 SHOWN = 10
 """Messages that went wrong and are told of one by one."""
+WIDE = 76
+"""Columns of the dialog that tells of them, where the terminal has as many."""
 WIDTH = 24
 """Characters of what a message is about."""
 
@@ -85,19 +87,33 @@ class ActionRun(RunDialog):
 class WentWrong(Dialog):
     """Says of each message why it is not as it should be."""
 
+    DEFAULT_CSS = """
+    WentWrong > #box { width: 76; }
+    WentWrong Paper { height: 1fr; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "leave", "Close")]
 
     def __init__(self, title: str, results: Sequence[Result], wrong: Sequence[Result]) -> None:
         """Take all results, and those to tell of."""
         super().__init__(title)
-        self.text = Text(f"{counted(results)}:\n\n")
+        self.told = [Paragraph(f"{counted(results)}:"), Paragraph("")]
         for result in wrong[:SHOWN]:
             about = plain(result.about, WIDTH) or f"{result.id}"
-            self.text.append(about, "bold").append(f" {result.became}: {plain(result.words)}\n")
+            self.told.append(Paragraph(about, "head"))
+            self.told.append(Paragraph(f"  {result.became}: {result.words}"))
         if len(wrong) > SHOWN:
-            self.text.append(f"and {len(wrong) - SHOWN:,} more.\n", "dim")
+            self.told.append(Paragraph(f"and {len(wrong) - SHOWN:,} more.", "dim"))
 
     def contents(self) -> Iterable[Widget]:
         """Return the words and the keys."""
-        yield Static(self.text, id="text", markup=False)
+        yield Paper()
         yield KeyLine()
+
+    def on_mount(self) -> None:
+        """Show them, to be scrolled where they are many."""
+        width = min(self.size.width, WIDE) - 4
+        lines = sum(1 for entry in self.told for _line in folded(entry, width))
+        self.query_one("#box").styles.height = lines + 3  # the frame, and the keys
+        paper = self.query_one(Paper)
+        paper.show(self.told)
+        paper.focus()

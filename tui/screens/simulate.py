@@ -78,8 +78,8 @@ class Told(Dialog):
     """What would become of the message."""
 
     DEFAULT_CSS = """
-    Told > #box { width: 78; }
-    Told Paper { height: 14; }
+    Told > #box { width: 78; height: 17; }
+    Told Paper { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "leave", "Close")]
 

@@ -166,7 +166,7 @@ class KeyLine(Widget):
         return text
 
 
-ALWAYS = ("Exit", "Help", "Close")
+ALWAYS = ("Exit", "Help", "Close", "Cancel")
 FIRST = ("Save", "Insert", "Forward", "Retry", "Assign", "Dismiss", "Reopen")
 LAST = ("Exit", "Help", "Palette", "Quit", "History", "Sort", "Reload", "Tab back")
 """Verbs that many screens have, in the order in which they stand at the ends."""

@@ -20,6 +20,8 @@ from tui.widgets.glyphs import glyphs
 from tui.widgets.lines import LineView, Part, column
 
 BLANK = "none"
+AROUND = 10
+"""Lines of the dialog that are no rows: its frame, the sentence, the heads, message and keys."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class MergeDialog(Dialog):
     DEFAULT_CSS = """
     MergeDialog > #box { width: 100%; }
     MergeDialog > #box > MessageLine { height: 3; }
-    MergeDialog MergeLines { height: auto; max-height: 14; margin: 1 0 0 0; }
+    MergeDialog MergeLines { height: 1fr; margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "ok", "OK"),
@@ -135,7 +137,7 @@ class MergeDialog(Dialog):
 
     def on_mount(self) -> None:
         """Begin at the first row that is open."""
-        self.lines.styles.height = min(len(self.lines.rows) + 1, 14)
+        self.query_one("#box").styles.height = len(self.lines.rows) + AROUND
         self.lines.focus()
         if self.lines.open_ones:
             self.lines.cursor = self.lines.open_ones[0]

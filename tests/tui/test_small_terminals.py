@@ -1,0 +1,44 @@
+"""Dialogs on a small terminal: whatever they have to say, their keys stay in sight."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.results import Result
+from tests.tui.driver import console
+from tui.screens.action_run import WentWrong
+from tui.widgets.merge_dialog import MergeDialog, Row
+
+
+def merging() -> MergeDialog:
+    """Twenty fields that two people changed."""
+    rows = [Row(f"Field {n}", "old", "new", "mine", None) for n in range(1, 21)]
+    return MergeDialog("anna has changed the account DESK since you opened it, at 12:00.", rows)
+
+
+def wrong() -> WentWrong:
+    """More than are told of, each of them in more words than a line takes."""
+    words = "No address is approved for the account DESK by which this message was imported."
+    results = [Result(id=n, done=False, became="refused", words=words) for n in range(1, 15)]
+    return WentWrong("Forward", results, results)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
+@pytest.mark.parametrize(
+    ("dialog", "keys", "last"),
+    [(merging, "Esc Cancel", "Field 20"), (wrong, "Esc Close", "and 4 more.")],
+)
+async def test_a_dialog_fits_and_its_last_line_is_reached(
+    folder: Path, size: tuple[int, int], dialog: Callable[[], Any], keys: str, last: str
+) -> None:
+    async with console(folder, size=size) as driver:
+        driver.app.push_screen(dialog())
+        await driver.settle()
+        assert driver.sees(keys)
+        await driver.press("end")
+        assert any(last in line for line in driver.text().splitlines())
+        assert driver.sees(keys)
+        await driver.press("escape")
+        assert driver.crumbs == ("Home",)
