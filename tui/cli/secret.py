@@ -15,7 +15,8 @@ def read_secret(source: str, path: str, title: str) -> SecretStr:
     """Return what a file holds (``-``: standard input) without its line end.
 
     Where standard input is a terminal it is asked for, since reading would show it.
-    Raises InvalidInput at `path` where it cannot be read, is empty or has several lines.
+    Raises InvalidInput at `path` where it cannot be read, is empty or has several lines. Its words
+    never repeat `source`: somebody may have typed the secret where its file is named.
     """
     if source == "-" and sys.stdin.isatty():
         return ask_secret(title)
@@ -23,12 +24,15 @@ def read_secret(source: str, path: str, title: str) -> SecretStr:
         data = _bytes(source)
         text = data.decode("utf-8-sig")
     except OSError as error:
-        raise InvalidInput({path: f"{source} cannot be read: {error.strerror}."}) from error
+        raise InvalidInput({path: f"The file given cannot be read: {error.strerror}."}) from None
     except UnicodeDecodeError:
-        raise InvalidInput({path: f"{source} is not text in UTF-8."}) from None
+        raise InvalidInput({path: "What it holds is not text in UTF-8."}) from None
+    except ValueError:  # a NUL in the name
+        raise InvalidInput({path: "This is not the name of a file."}) from None
     line = text.removesuffix("\n").removesuffix("\r")
     if not line:
-        raise InvalidInput({path: f"{'Standard input' if source == '-' else source} is empty."})
+        whose = "Standard input" if source == "-" else "The file given"
+        raise InvalidInput({path: f"{whose} is empty."})
     if "\n" in line or len(data) > _MOST:
         raise InvalidInput({path: "A secret is a single line."})
     return SecretStr(line)

@@ -173,8 +173,8 @@ def test_a_suspicious_set_up_is_saved_with_a_warning(codes: CommandLine) -> None
         ((*SMTP, "--default-email", "nobody"), "--default-email: "),
         (("--protocol", "smtp", "--server", "a b"), "--server: A host name has no spaces."),
         ((*SMTP, "--description", "x" * 61), "--description: At most 60 characters."),
-        ((*IMAP, "--password-file", "/nowhere"), "--password-file: /nowhere cannot be read"),
-        ((*IMAP, "--password-file", "/dev/null"), "--password-file: /dev/null is empty."),
+        ((*IMAP, "--password-file", "/nowhere"), "--password-file: The file given cannot be read"),
+        ((*IMAP, "--password-file", "/dev/null"), "--password-file: The file given is empty."),
         ((*IMAP, "--password", PASSWORD), "--password"),
         ((*IMAP, "surplus"), "surplus"),
     ],
@@ -189,6 +189,14 @@ def test_wrong_use_is_told_by_option_and_saves_nothing(
     assert (ended.code, ended.out) == (2, "")
     assert told in ended.err
     assert codes.done("account", "list", "--json").json == []
+
+
+def test_a_secret_typed_where_its_file_is_named_is_not_repeated(codes: CommandLine) -> None:
+    ended = codes("account", "add", "NEW", *IMAP, "--password-file", PASSWORD)
+    assert ended.err == (
+        "--password-file: The file given cannot be read: No such file or directory.\n"
+    )
+    assert codes("account", "add", "NEW", *IMAP, "--password-file", "a\0b").code == 2
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 31, *BAD_LINES.values()], ids=repr)
