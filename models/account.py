@@ -26,6 +26,8 @@ from models.fields import (
     address_key,
 )
 
+_STARTS = {"now": "now", "all": "all", "everything": "all"}
+"""Words for Import From, those of the form among them → how they are kept."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -96,7 +98,8 @@ class ImportSettings(Section):
         Literal["now", "all"] | date, Words({"now": "Now", "date": "Date", "all": "Everything"})
     ] = Field("now", title="Import From")
     """Where the first import starts: mail that arrives from the moment of Save on, mail since a
-    date, or everything in the mailbox. It is fixed after the first import."""
+    date, or everything in the mailbox. It is fixed after the first import; to change it then is
+    to start over, which is asked before (--yes agrees)."""
 
     error_queue: Annotated[Line | None, References("queue")] = Field(None, title="Error Queue")
     """The Queue Destination whose members are told of mail that could not be imported. Optional:
@@ -118,10 +121,13 @@ class ImportSettings(Section):
     @field_validator("start", mode="before")
     @classmethod
     def _written_as_date(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        word = _STARTS.get(value.strip().casefold())
         # pydantic would take "0" for the first day of 1970, a number of seconds.
-        if isinstance(value, str) and value not in ("now", "all") and not _DAY.fullmatch(value):
-            raise ValueError("Enter a date as YYYY-MM-DD.")
-        return value
+        if word is None and not _DAY.fullmatch(value):
+            raise ValueError("Enter a date as YYYY-MM-DD, or choose Now or Everything (all).")
+        return word or value
 
     @field_validator("start")
     @classmethod

@@ -32,6 +32,8 @@ _WORDS = {
     "date_from_datetime_inexact": "Enter a date as YYYY-MM-DD.",
     "date_parsing": "Enter a date as YYYY-MM-DD.",
     "date_type": "Enter a date as YYYY-MM-DD.",
+    "tuple_type": "Enter a list.",
+    "list_type": "Enter a list.",
     "extra_forbidden": "There is no such field here.",
 }
 
@@ -60,7 +62,7 @@ def field_errors(error: ValidationError, section: type[Section], prefix: str) ->
     """
     found: dict[str, str] = {}
     for detail in error.errors(include_url=False, include_input=False):
-        path, words = _path(detail, prefix), _words(detail)
+        path, words = _path(detail, prefix), in_words(detail)
         # Of a union's branches the last one says most: "a date", after the words that it excludes.
         if path not in found or detail["loc"][-1] == "date":
             found[path] = words
@@ -80,9 +82,10 @@ def _index(part: int | str) -> bool:
     return isinstance(part, int)
 
 
-def _words(detail: ErrorDetails) -> str:
+def in_words(detail: ErrorDetails) -> str:
+    """Return one error in a sentence of ours."""
     context = detail.get("ctx", {})
     if detail["type"] == "value_error":
-        return str(context.get("error", detail["msg"]))
-    template = _WORDS.get(detail["type"])
-    return template.format(**context) if template else detail["msg"] + "."
+        return str(context["error"])
+    # What has no words of ours has none that an admin would understand.
+    return _WORDS.get(detail["type"], "This cannot be taken here.").format(**context)

@@ -1,8 +1,11 @@
 """Errors in words, each at its field."""
 
+from decimal import Decimal
+
 import pytest
 
 from models.account import ConnectionLimit, ImportSettings
+from models.fields import Section
 from services.errors import InvalidInput
 from services.forms import check, errors_of
 from services.protocols import PROTOCOLS
@@ -21,7 +24,20 @@ def test_each_error_is_a_sentence_at_its_path() -> None:
 
 @pytest.mark.parametrize("start", ["soon", "2026-13-01", 5, None])
 def test_a_wrong_date_is_told_as_a_date(start: object) -> None:
-    assert errors_of(ImportSettings, {"start": start}) == {"start": "Enter a date as YYYY-MM-DD."}
+    assert "Enter a date as YYYY-MM-DD" in errors_of(ImportSettings, {"start": start})["start"]
+
+
+@pytest.mark.parametrize(("word", "kept"), [("Everything", "all"), ("NOW", "now"), ("all", "all")])
+def test_import_from_takes_the_words_that_the_form_shows(word: str, kept: str) -> None:
+    assert check(ImportSettings, {"start": word}).start == kept
+    assert "Now or Everything" in errors_of(ImportSettings, {"start": word + "x"})["start"]
+
+
+def test_an_error_that_has_no_words_of_ours_is_not_told_in_the_librarys() -> None:
+    class Odd(Section):
+        ratio: Decimal = Decimal(0)
+
+    assert errors_of(Odd, {"ratio": "x"}) == {"ratio": "This cannot be taken here."}
 
 
 def test_an_entry_of_a_list_is_named_by_place() -> None:

@@ -67,10 +67,27 @@ def tell_fault(error: BaseException) -> None:
 
 def _wrong_use(error: typer.TyperException) -> int:
     """Tell what was typed wrong; a command group named alone tells its help."""
-    # pydantic, within typer, puts these two words before what its choices say.
-    for line in error.format_message().replace("Value error, ", "").splitlines():
+    if isinstance(error, typer.BadParameter):
+        error.message = _in_our_words(error)
+    for line in error.format_message().splitlines():
         output.say(line)
     context = getattr(error, "ctx", None)
     if context is not None and not type(error).__name__.startswith("NoArgs"):
         output.say(f"Try `{context.command_path} --help`.")
     return error.exit_code
+
+
+def _in_our_words(error: typer.BadParameter) -> str:
+    """Say what typer lets pydantic say of a value, and which one it was: there may be several."""
+    from pydantic import ValidationError
+
+    from services.forms import in_words
+    from services.text import plain
+
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return error.message
+    detail = cause.errors(include_url=False)[0]
+    if detail["type"] == "value_error":  # what a choice says: all but pydantic's two words
+        return error.message.removeprefix("Value error, ")
+    return f"{in_words(detail).rstrip('.')}, not “{plain(str(detail['input']), 60)}”."

@@ -62,7 +62,10 @@ def list_(
 
 
 def reassign(which: Ids, to: To = None, members: Everybody = False, json: Json = False) -> None:
-    """Give queue messages to a user; their queue's owner may, or where it has none its members."""
+    """Give queue messages to a user: queue-message reassign 7 8 --to ANNA.
+
+    Their queue's owner may do that, or where it has none its members.
+    """
     if (to is not None) == members:
         raise InvalidInput({"--to": "Give either --to USER or --to-members."})
     with opened() as services:

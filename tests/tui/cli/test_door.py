@@ -315,3 +315,21 @@ def test_the_process_list_shows_no_secret(hanging: SmtpServer) -> None:
     finally:
         process.terminate()
         process.communicate(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        ("mail show abc", "Invalid value for 'ID': Enter a whole number, not “abc”."),
+        ("queue-message reassign 1 ANNA", "'ID…': Enter a whole number, not “ANNA”."),
+        ("queue-message list --limit 0", "'--limit': At least 1, not “0”."),
+        ("account add X --security none-such", "'none-such' is not one of"),
+    ],
+)
+def test_a_value_of_a_wrong_kind_is_told_in_our_words(
+    tourmail: CommandLine, args: str, told: str
+) -> None:
+    ended = tourmail(*args.split())
+    assert ended.code == 2
+    assert told in ended.err
+    assert "Input should" not in ended.err
