@@ -76,7 +76,7 @@ async def test_open_errors_are_counted_by_cause_and_open_by_a_digit(
     add_errors(services, "unknown-sender", "unknown-sender", "unreadable")
     add_errors(services, "too-large", dismissed=True)
     async with console(folder, size=(120, 30)) as driver:
-        assert driver.sees("1 3 errors: 2 unknown sender, 1 unreadable")
+        assert driver.sees("[1] 3 errors: 2 unknown sender, 1 unreadable")
         assert driver.sees("Email Management 3 errors")
         await driver.press("1")
         assert driver.crumbs == ("Home", "Messages", "Email Management")
@@ -95,7 +95,7 @@ async def test_messages_in_my_queue_lead_there(
             QueueMessageRow(queue_id=queue.id, event="x", text="X", created_at=services.now())
         )
     async with console(folder) as driver:
-        assert driver.sees("1 1 message in My Queue")
+        assert driver.sees("[1] 1 message in My Queue")
         assert driver.sees("My Queue 1 open")
         await driver.press("1")
         assert driver.crumbs == ("Home", "Messages", "My Queue")
@@ -126,7 +126,7 @@ async def test_a_secret_that_ends_leads_to_its_account(folder: Path, services: S
     ends = date.today() + timedelta(days=12)
     save(services, office365_raw(secret_expires=ends))
     async with console(folder) as driver:
-        assert driver.sees("1 OFFICE: its secret expires in 12 days")
+        assert driver.sees("[1] OFFICE: its secret expires in 12 days")
         await driver.press("1")
         assert driver.crumbs[-2:] == ("Email Account", "OFFICE")
 

@@ -127,10 +127,13 @@ def board_lines(board: "Board", now: datetime, width: int) -> Sequence[BoardLine
 
 
 def _numbered(number: int, line: BoardLine, width: int) -> BoardLine:
-    """Put the digit before a line that opens it from anywhere on Home."""
+    """Put the digit before a line that opens it from anywhere on Home.
+
+    It stands in brackets, since what waits begins with a count.
+    """
     ((words, tone),) = line.parts
-    shown = str(number) if number < 10 else " "
-    parts = [(f"  {shown} ", "dim"), (fit(words, max(width - 4, 0)), tone)]
+    shown = f"[{number}]" if number < 10 else "   "
+    parts = [(f" {shown} ", "dim"), (fit(words, max(width - 5, 0)), tone)]
     return BoardLine(parts, line.way, number)
 
 
