@@ -8,6 +8,8 @@ from typing import TypeVar
 from services.errors import Cancelled, ServiceError
 
 REFUSED = "refused"
+ROOM = 170
+"""Characters for reasons: what a message line of 80 columns has room for after the counts."""
 T = TypeVar("T")
 
 
@@ -54,8 +56,26 @@ def counted(results: Sequence[Result]) -> str:
 def summary(results: Sequence[Result]) -> str:
     """Say what became of all: ``3 forwarded, 1 refused: There is no mail 7.``
 
-    The words are those of the first message that is not as it should be, else of a single one.
+    The words are those of the messages that are not as they should be, else of a single one.
     """
-    told = next((r for r in results if not r.done), results[0] if len(results) == 1 else None)
-    words = counted(results) or "Nothing to do"
-    return f"{words}: {told.words}" if told and told.words else f"{words}."
+    told = [r for r in results if not r.done] or (results if len(results) == 1 else ())
+    words, said = counted(results) or "Nothing to do", reasons([r.words for r in told])
+    return f"{words}: {said}" if said else f"{words}."
+
+
+def reasons(words: Sequence[str]) -> str:
+    """Say every reason once, the most frequent first, in about `ROOM` characters.
+
+    Several are counted: ``It is dismissed already (2). It was skipped (1). Others (3).``
+    """
+    found = Counter(filter(None, words)).most_common()
+    if len(found) < 2:
+        return found[0][0] if found else ""
+    said, others = list[str](), 0
+    for reason, number in found:
+        sentence = f"{reason.rstrip('.')} ({number:,})."
+        if said and len(" ".join([*said, sentence])) > ROOM:
+            others += number
+        else:
+            said.append(sentence)
+    return " ".join([*said, f"Others ({others:,})."] if others else said)

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from models.mail import OutboxState, RecipientState
 from services.errors import ServiceError
+from services.results import reasons
 from services.sending.views import OutboxMessage, RecipientView
 from services.text import count, plain_lines, size_words
 from tui.widgets.dialogs import Question
@@ -20,6 +21,10 @@ from tui.widgets.times import short_clock
 
 if TYPE_CHECKING:
     from services.importing.parse import Preview
+
+
+Refused = tuple[OutboxMessage, str]
+"""A message with which nothing was done, and why."""
 
 
 @dataclass(frozen=True)
@@ -160,17 +165,17 @@ async def act(page: Page[None], rows: Sequence[OutboxMessage], name: str) -> boo
 
 def _each(
     do: Callable[[int], OutboxMessage], rows: Sequence[OutboxMessage]
-) -> tuple[list[OutboxMessage], list[str]]:
-    done, refused = list[OutboxMessage](), list[str]()
+) -> tuple[list[OutboxMessage], list[Refused]]:
+    done, refused = list[OutboxMessage](), list[Refused]()
     for row in rows:
         try:
             done.append(do(row.id))
         except ServiceError as error:
-            refused.append(f"{row.to}: {error.message}")
+            refused.append((row, error.message))
     return done, refused
 
 
-def _outcome(done: Sequence[OutboxMessage], refused: Sequence[str]) -> str:
+def _outcome(done: Sequence[OutboxMessage], refused: Sequence[Refused]) -> str:
     words = []
     if len(done) == 1:
         words.append(f"The message to {done[0].to} is now {done[0].state}.")
@@ -178,7 +183,11 @@ def _outcome(done: Sequence[OutboxMessage], refused: Sequence[str]) -> str:
         states = Counter(row.state for row in done)
         parts = (f"{number:,} now {state}" for state, number in states.items())
         words.append(f"{count(len(done), 'message')}: {', '.join(parts)}.")
-    return " ".join([*words, *refused[:1]])
+    if len(refused) == 1:
+        words += [f"{row.to}: {why}" for row, why in refused]
+    elif refused:
+        words.append(f"{len(refused):,} refused: {reasons([why for _row, why in refused])}")
+    return " ".join(words)
 
 
 def _content(preview: "Preview") -> Iterable[Paragraph]:

@@ -105,7 +105,9 @@ def test_dismiss_closes_an_error_and_reopen_tells_of_it_again(busy: Manager) -> 
     results = management.dismiss([1, 3, 4, 99])
     assert [r.became for r in results] == ["dismissed", "dismissed", "refused", "refused"]
     assert "It is no error: it was skipped." in results[2].words
-    assert summary(results) == "2 dismissed, 2 refused: It is no error: it was skipped."
+    assert summary(results) == (
+        "2 dismissed, 2 refused: It is no error: it was skipped (1). There is no mail 99 (1)."
+    )
     row = busy.mail(1)
     assert (row.outcome, row.dismissed_at) == ("error", busy.services.now())
     assert busy.told() == [2]
@@ -134,6 +136,14 @@ def test_a_dismissed_error_whose_cause_is_gone_can_be_retried(busy: Manager) -> 
         ([("forwarded", True, "to a@b.")], "1 forwarded: to a@b."),
         ([("forwarded", True, "x"), ("forwarded", True, "y")], "2 forwarded."),
         ([("refused", False, "No."), ("imported", True, "x")], "1 imported, 1 refused: No."),
+        (
+            [("refused", False, "A."), ("refused", False, "B. C."), ("refused", False, "B. C.")],
+            "3 refused: B. C (2). A (1).",
+        ),
+        (
+            [("refused", False, f"{letter * 100}.") for letter in "ABC"],
+            f"3 refused: {'A' * 100} (1). Others (2).",
+        ),
         ([], "Nothing to do."),
     ],
 )
