@@ -134,3 +134,10 @@ async def test_the_mouse_works_too(folder: Path, services: Services) -> None:
         await driver.pilot.click(driver.editor("importing.enabled").target)
         await driver.settle()
         assert driver.editor("importing.enabled").value is True
+
+
+async def test_the_footer_of_a_drop_down_says_that_enter_chooses(folder: Path) -> None:
+    async with console(folder, *INSERT, "space") as driver:
+        footer = driver.text().splitlines()[-1]
+        assert "⏎ Choose" in footer
+        assert "Open" not in footer

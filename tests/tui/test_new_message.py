@@ -91,7 +91,13 @@ async def test_a_contact_is_chosen_by_what_was_begun(folder: Path, office: Servi
         await driver.press("ctrl+n")
         assert driver.sees("Tented Camps")
         assert not driver.sees("Lake Lodge")
-        await driver.press("down", "enter")
+        await driver.press("down")
+        footer = next(line for line in driver.text().splitlines() if "Esc Close" in line)
+        assert "⏎ Choose" in footer
+        assert "F1 Help" in footer
+        await driver.press("f1")
+        assert driver.sees("What is typed narrows the list")
+        await driver.press("escape", "enter")
         assert driver.editor("to").value == 'anna@agent.test, "Walter Berg" <walter@lodge.test>'
         await driver.press("ctrl+s")
         assert driver.sees("for Walter Berg, Tented Camps.")

@@ -78,7 +78,7 @@ class DropDown(LineView):
     """The open list of a Choice; arrows stay inside, Enter or Space choose, Esc closes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "open", show=False),
+        Binding("enter,space", "open", "Choose"),
         Binding("escape", "close", "Close"),
         Binding("tab", "open", show=False),
     ]

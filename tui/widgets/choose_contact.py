@@ -20,6 +20,9 @@ from tui.widgets.record_list import Column, RecordList
 if TYPE_CHECKING:
     from services.bootstrap import Services
 
+HELP = """What is typed narrows the list to contacts whose name, address or company contains it.
+Down or Enter goes into the list, where Enter chooses; / goes back to what is typed."""
+
 
 class ChooseContact(Dialog):
     """Hands back a `Person`, or None."""
@@ -30,6 +33,7 @@ class ChooseContact(Dialog):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close", priority=True),
         Binding("ctrl+l", "reload", show=False),
+        Binding("f1,ctrl+g", "help", "Help"),
     ]
 
     def __init__(self, text: str = "") -> None:
@@ -46,7 +50,9 @@ class ChooseContact(Dialog):
             Column("Type", 4, lambda row: row.contact_type),
         ]
         empty = "No contacts yet: enter them under Agents or Suppliers."
-        yield RecordList(columns, self._fetch, lambda row: row.id, empty=empty, id="list")
+        yield RecordList(
+            columns, self._fetch, lambda row: row.id, empty=empty, chooses=True, id="list"
+        )
         yield MessageLine()
         yield KeyLine()
 
@@ -65,6 +71,12 @@ class ChooseContact(Dialog):
     def action_reload(self) -> None:
         """Fetch the contacts anew."""
         self.query_one(RecordList).reload()
+
+    def action_help(self) -> None:
+        """Say how to choose."""
+        from tui.widgets.help import HelpDialog
+
+        self.app.push_screen(HelpDialog(self, self.heading, HELP))
 
     def on_record_list_opened(self, event: RecordList.Opened) -> None:
         """Hand the contact back."""

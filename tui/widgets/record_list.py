@@ -20,6 +20,7 @@ pages far from the cursor are let go and fetched again by their keyset token.
 * Messages: `Opened(row)` by Enter, `Moved(row)`, `Marked`, `Loaded(count, complete)`.
 * `ends=True`: `fetch` reads from either end (see `services.paging`), and End goes to the last row
   at once; else it goes on by a page.
+* `chooses=True`: Enter hands a record back, and the footer says Choose for Open.
 * Keys inside: arrows, PgUp/PgDn, Home/End, Enter, `/` filter, `s` sort (lists of one page only).
 """
 
@@ -41,7 +42,7 @@ from tui.widgets.glyphs import glyphs
 from tui.widgets.inputs import TextInput
 from tui.widgets.lines import LineView, Part
 from tui.widgets.record_window import Slot, Window
-from tui.widgets.records import Records
+from tui.widgets.records import Chooser, Records
 
 LIMIT = 100
 """Rows fetched at once: a few screenfuls."""
@@ -122,12 +123,13 @@ class RecordList(Vertical):
         empty: str,
         marks: bool = False,
         ends: bool = False,
+        chooses: bool = False,
         id: str | None = None,
     ) -> None:
         """Take what to show, where it comes from, and what to say where there is nothing."""
         super().__init__(id=id)
         self.columns, self.fetch, self.key = list(columns), fetch, key
-        self.empty, self.marks, self.ends = empty, marks, ends
+        self.empty, self.marks, self.ends, self.chooses = empty, marks, ends, chooses
         self.window: Window[Any] = Window()
         self.marked: set[Hashable] = set()
         self._sorted: tuple[int, bool] | None = None
@@ -140,7 +142,7 @@ class RecordList(Vertical):
     def compose(self) -> ComposeResult:
         """Put the filter line above the rows."""
         yield TextInput(placeholder="/", id="filter")
-        yield Records(self)
+        yield (Chooser if self.chooses else Records)(self)
 
     @property
     def records(self) -> Records:

@@ -85,3 +85,9 @@ class Records(LineView):
             self.virtual_size = Size(self.size.width, self.count() + self.HEADERS)
             self.set_reactive(LineView.cursor, max(self.cursor + lines, 0))
             self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
+
+
+class Chooser(Records):
+    """Rows of which one is handed back: Enter chooses."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Choose")]
