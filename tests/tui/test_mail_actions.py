@@ -158,6 +158,32 @@ async def test_what_went_wrong_is_told_message_by_message_and_stays_marked(
         assert driver.state == "1 marked of 4 messages"
 
 
+async def test_each_reason_is_given_with_its_count(
+    folder: Path, desk: Services, config: Config
+) -> None:
+    desk.management.dismiss([2, 3])
+    async with console(folder, *MAIL, "space", "space", "space", "x", "escape") as driver:
+        assert "3 refused: It is dismissed already (2). It is no error: it was" in driver.message
+
+
+async def test_marks_end_where_a_filter_lists_other_mail(
+    folder: Path, desk: Services, config: Config
+) -> None:
+    async with console(folder, *MAIL, "space", "space", "slash", config=config) as driver:
+        await driver.type("rooms")
+        assert driver.state == "3 messages"
+        assert driver.message == "2 messages marked no longer: other messages are listed now."
+        await driver.press("enter", "space", "o", "s")
+        assert driver.state == "0 messages"
+        assert driver.message.startswith("1 message marked no longer")
+        await driver.press("x", "escape")
+        assert driver.crumbs[-1] == "Email Management"
+        assert driver.state == "1 message"
+        await driver.press("escape")
+        assert driver.crumbs == ("Home",)
+    assert len(desk.management.open_errors()) == 3
+
+
 async def test_a_message_is_assigned_to_a_booking_and_a_contact(
     folder: Path, desk: Services, config: Config
 ) -> None:

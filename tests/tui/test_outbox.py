@@ -215,6 +215,23 @@ async def test_actions_are_for_all_that_is_marked(
     assert queued == ["Number 3"]
 
 
+async def test_what_is_refused_is_told_for_all(
+    folder: Path, config: Config, services: Services, smtp_server: StartSmtp
+) -> None:
+    account(services, smtp_server())
+    for _ in range(2):
+        queue(services)
+    async with console(folder, *OUTBOX, "space", "space", "r") as driver:
+        services.outbox.run_due(Surroundings(config))
+        await driver.press("y")
+        assert driver.kind == "error"
+        assert driver.message.startswith("2 refused: ")
+        assert driver.state == "2 marked of 2 messages", "as they are by now"
+        await driver.press("o", "c")
+        assert driver.message.startswith("2 messages marked no longer")
+        assert driver.state == "2 messages"
+
+
 async def test_a_message_shows_its_text_and_attachments(
     folder: Path, services: Services, smtp_server: StartSmtp
 ) -> None:

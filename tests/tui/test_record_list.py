@@ -150,6 +150,32 @@ async def test_the_filter_asks_the_store_and_esc_clears_it() -> None:
         assert found.list.records.has_focus
 
 
+async def test_esc_among_the_rows_clears_the_filter_first() -> None:
+    async with listed(Rows(500)) as found:
+        assert "escape" not in found.app.screen.active_bindings
+        await found.press("slash", "4", "9", "9", "enter")
+        assert found.list.records.has_focus
+        assert found.app.screen.active_bindings["escape"].binding.description == "Clear"
+        await found.press("escape")
+        assert found.list.filter_text == ""
+        assert found.list.window.row(0) == Row(0, "name 0")
+
+
+async def test_marks_do_not_outlive_a_filter() -> None:
+    async with listed(Rows(10), marks=True) as found:
+        await found.press("slash", "enter", "space", "space")
+        assert found.list.marked == {0, 1}
+        await found.press("slash", "7")
+        assert found.list.targets == [7]
+        await found.press("enter", "space", "escape")
+        assert found.list.marked == set()
+        found.list.restart()
+        await found.settle()
+        await found.press("space")
+        found.list.restart()
+        assert found.list.marked == set()
+
+
 async def test_marks_are_kept_by_key() -> None:
     rows = Rows(10)
     async with listed(rows, marks=True) as found:

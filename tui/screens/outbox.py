@@ -182,7 +182,7 @@ class Outbox(RowsPage):
             NewMessage((*self.path, "New Message")), wait_for_dismiss=True
         )
         if saved is not None:
-            self.list.restart()
+            self.list.go_to_start()
             self.say("done", saved)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -203,7 +203,7 @@ class Outbox(RowsPage):
         rows = await self.ask(lambda: [services.outbox.get(one) for one in chosen])
         if await act(self, rows, name):
             self.list.marked.clear()
-            self.list.reload()
+        self.list.reload()  # where it was refused, the states are others than those shown
 
     def action_send(self) -> None:
         """Send what is due now."""

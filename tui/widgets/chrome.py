@@ -166,9 +166,9 @@ class KeyLine(Widget):
         return text
 
 
-ALWAYS = ("Exit", "Help", "Close", "Cancel")
+ALWAYS = ("Exit", "Help", "Close", "Cancel", "Clear")
 FIRST = ("Save", "Insert", "Forward", "Retry", "Assign", "Dismiss", "Reopen")
-LAST = ("Exit", "Help", "Palette", "Quit", "History", "Sort", "Reload", "Tab back")
+LAST = ("Clear", "Exit", "Help", "Palette", "Quit", "History", "Sort", "Reload", "Tab back")
 """Verbs that many screens have, in the order in which they stand at the ends."""
 
 _NAMES = {

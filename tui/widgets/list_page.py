@@ -93,6 +93,11 @@ class RowsPage(Page[None]):
         self.state = f"{count(event.count, *self.noun)}{more}"
         self.refresh_bindings()
 
+    def on_record_list_unmarked(self, event: RecordList.Unmarked) -> None:
+        """Say that what is done now is not done with what was marked."""
+        what = count(event.count, *self.noun)
+        self.say("warning", f"{what} marked no longer: other {self.noun[1]} are listed now.")
+
     def on_record_list_failed(self, event: RecordList.Failed) -> None:
         """Say why there are no rows."""
         if isinstance(event.error, ServiceError):

@@ -16,8 +16,10 @@ pages far from the cursor are let go and fetched again by their keyset token.
 * `reload()` fetches again and keeps the cursor on its record; `select(key)` moves it.
 * `restart()` fetches from the first row, for filters outside the list that `fetch` looks at.
 * `current` is the chosen record or None; `marked` the keys ticked with Space (`marks=True`), until
-  the filter changes or `restart()`; `targets` the keys of the one or the others.
-* Messages: `Opened(row)` by Enter, `Moved(row)`, `Marked`, `Loaded(count, complete)`.
+  a filter lists other rows: nothing is done with what is not seen; `targets` the keys of the one or
+  the others.
+* Messages: `Opened(row)` by Enter, `Moved(row)`, `Marked`, `Unmarked(count)`, `Loaded(count,
+  complete)`.
 * `ends=True`: `fetch` reads from either end (see `services.paging`), and End goes to the last row
   at once; else it goes on by a page.
 * `chooses=True`: Enter hands a record back, and the footer says Choose for Open.
@@ -76,6 +78,7 @@ class RecordList(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter"),
+        Binding("escape", "clear", "Clear"),
         Binding("s", "sort", "Sort"),
     ]
 
@@ -98,6 +101,13 @@ class RecordList(Vertical):
         """A record was marked, or is marked no more."""
 
         list: "RecordList"
+
+    @dataclass
+    class Unmarked(Message):
+        """Marks were dropped, since other rows are listed now."""
+
+        list: "RecordList"
+        count: int
 
     @dataclass
     class Loaded(Message):
@@ -198,8 +208,8 @@ class RecordList(Vertical):
             self.need(max(cursor - height, 0), cursor + height)
         else:
             self._filtered_by = self.filter_text
+            self._unmark()
             self.window = Window()
-            self.marked = set()  # what is out of sight must not be acted on
             self.need(0, height)
 
     def restart(self) -> None:
@@ -306,6 +316,10 @@ class RecordList(Vertical):
         """Start the filter."""
         self.query_one("#filter").focus()
 
+    def action_clear(self) -> None:
+        """List everything again; a second Esc leaves."""
+        self.query_one("#filter", TextInput).value = ""
+
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -336,6 +350,8 @@ class RecordList(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to sort only what has an order of its own; the key is a page's otherwise."""
+        if action == "clear" and self.is_mounted:
+            return bool(self.filter_text)
         return action != "sort" or any(entry.sort for entry in self.columns)
 
     def action_sort(self) -> None:
@@ -360,3 +376,10 @@ class RecordList(Vertical):
             self.post_message(self.Marked(self))
             self.records.renew()
             self.records.action_move(1)
+
+    def _unmark(self) -> None:
+        """Drop all marks: what they stand on may be out of sight now."""
+        if self.marked:
+            number, self.marked = len(self.marked), set()
+            self.post_message(self.Marked(self))
+            self.post_message(self.Unmarked(self, number))
