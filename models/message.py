@@ -8,7 +8,8 @@ from models.fields import Line, Section
 from models.mail import Attachment, OutgoingMail
 
 # What stands between two commas or semicolons that are neither in quotes nor in angle brackets.
-_MAILBOX = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,;"<]|["<])+')
+# A quote that is never closed reaches to the end: one looked for anew each time would take ages.
+_MAILBOX = re.compile(r'(?:"(?:[^"\\]|\\.)*+"?|<[^<>]*+>|[^,;"]|<)+')
 _PATH = re.compile(r'(?:"[^"]*"|[^,;"]|")+')
 
 

@@ -13,6 +13,8 @@ _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*(?:\n|\Z)(?:[ \t][^\n]*(?:\n|\Z))
 _BARE = re.compile(rb"(?<!\r)\n")
 _LINE_END = re.compile(rb"\r?\n")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
+_MOST_FIELDS, _MOST_BYTES = 5_000, 1_000_000
+"""Of a header that is read to its end; nobody writes one as long."""
 _BCC = re.compile(rb"(?im)^(?:resent-)?bcc[ \t]*:")
 
 
@@ -58,6 +60,8 @@ class Letter:
     """What follows the blank line, with CRLF line ends."""
     abrupt: bool = False
     """Whether the body begins without a blank line, as in what a careless script writes."""
+    endless: bool = False
+    """Whether the header was read in part, as it is longer than any: such mail is never sent."""
 
     def all(self, *names: str) -> Iterator[Field]:
         """Yield the fields of these names."""
@@ -92,13 +96,15 @@ def read_letter(data: bytes) -> Letter:
     mbox = _MBOX_LINES.match(data)
     place = mbox.end() if mbox else 0
     fields = []
-    while found := _FIELD.match(data, place):
+    while not (endless := len(fields) > _MOST_FIELDS or place > _MOST_BYTES) and (
+        found := _FIELD.match(data, place)
+    ):
         raw = _with_crlf(found[0])
         fields.append(Field(raw if raw.endswith(b"\r\n") else raw + b"\r\n"))
         place = found.end()
     blank = _LINE_END.match(data, place)
     body = data[blank.end() if blank else place :]
-    return Letter(fields, _with_crlf(body), abrupt=bool(body) and blank is None)
+    return Letter(fields, _with_crlf(body), bool(body) and blank is None, endless)
 
 
 def _with_crlf(data: bytes) -> bytes:

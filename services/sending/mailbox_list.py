@@ -20,12 +20,12 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 
 @dataclass
 class _Part:
-    """What stands between two commas."""
+    """What stands between two commas, piece by piece: adding to a text would copy it each time."""
 
-    name: str = ""
+    name: list[str] = field(default_factory=list)
     angled: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
-    rest: str = ""
+    rest: list[str] = field(default_factory=list)
     """What follows the angle brackets: nothing, in a mailbox."""
 
     bare_at: bool = False
@@ -38,9 +38,9 @@ class _Part:
         elif lexeme.startswith("<") and lexeme.endswith(">"):
             self.angled.append(lexeme[1:-1].strip())
         elif self.angled:
-            self.rest += lexeme
+            self.rest.append(lexeme)
         else:
-            self.name += lexeme
+            self.name.append(lexeme)
             self.bare_at |= "@" in lexeme and not lexeme.startswith('"')
 
     @property
@@ -50,7 +50,7 @@ class _Part:
 
     def mailbox(self) -> Mailbox | None:
         """Return what it says; where that is no mailbox, all of it as the address."""
-        name, rest = self.name.strip(), self.rest.strip()
+        name, rest = "".join(self.name).strip(), "".join(self.rest).strip()
         if not (name or self.angled or rest):
             return None
         if not self.angled:

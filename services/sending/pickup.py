@@ -44,7 +44,8 @@ class Pickup:
     def collect(self, say: Callable[[str], None] = lambda _text: None) -> int:
         """Move what lies in the folder into the outbox, and return how many messages that were.
 
-        Where the store or the System Email Account is missing, all stays; `say` is told once.
+        Where the store or the System Email Account is missing, all stays; `say` is told once. What
+        somebody put together so that it cannot be taken in stays too, and holds up nothing else.
         """
         taken = 0
         for name in self._names():
@@ -55,6 +56,9 @@ class Pickup:
             except ServiceError as error:
                 self._tell_once(f"the drop folder waits: {error}", say)
                 break
+            except Exception as error:  # noqa: BLE001 - the last door of a file: others go on
+                words = f"tourmail failed here ({type(error).__name__})"
+                self._tell_once(f"{self._folder.path / name}: {words}.", say)
             if taken == _AT_ONCE:
                 break
         return taken
@@ -72,7 +76,7 @@ class Pickup:
             if file is None:
                 return False
             submission, refusal = self._read(file)
-            at = min(datetime.fromtimestamp(file.at, UTC), self._now())
+            at = handed_over_at(file, self._now())
             drop = Dropped(f"drop:{file.owner}:{name}", at, refusal)
             self._submissions.take_in(submission, login_of(file.owner), drop)
             if self._too_large(file):
@@ -97,3 +101,10 @@ class Pickup:
 
     def _too_large(self, file: DroppedFile) -> bool:
         return file.size > self._most_bytes + _BESIDE
+
+
+def handed_over_at(file: DroppedFile, now: datetime) -> datetime:
+    """Return when a file was put there; its owner may give it any time, even of no year at all."""
+    if not 0 <= file.at <= now.timestamp():
+        return now if file.at > 0 else datetime.fromtimestamp(0, UTC)
+    return datetime.fromtimestamp(file.at, UTC)

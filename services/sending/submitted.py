@@ -6,12 +6,13 @@ headers and parts. How it goes out then is `services.sending.readdress`.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.account import EmailSettings
 from models.fields import address_key
 from models.message import mailboxes
 from models.submission import Submission
+from services.importing.headers import storable
 from services.importing.parse import file_name, leaves
 from services.sending import rules
 from services.sending.addresses import Mailbox, breaks_header, parse_mailbox, wire_address
@@ -21,6 +22,10 @@ from services.text import plain
 
 BOOKING = "x-tourmail-booking"
 """The header field that a program may name the booking in; it is taken out."""
+_BOOKING_CHARACTERS = 100
+"""What is kept of a booking reference, more than one may have."""
+_MOST_RECIPIENTS = 1_000
+"""As many as Postfix takes in one message."""
 _INJECTING = re.compile(rb"\0|\r(?!\n)")
 """What servers may take for the end of a line within a field."""
 
@@ -55,6 +60,8 @@ def resent(letter: Letter) -> str:
 def read(submission: Submission) -> Submitted:
     """Take a submission apart; never fails."""
     letter = read_letter(submission.data)
+    if letter.endless:  # of no use to anybody: what is kept of it says so, and goes to nobody
+        return Submitted(replace(letter, body=b""), ())
     field = letter.first(BOOKING)
     booking = submission.booking or (field.value if field else "")
     asked = submission.sender
@@ -63,7 +70,7 @@ def read(submission: Submission) -> Submitted:
     return Submitted(
         letter,
         _recipients(letter, list(_named(submission, letter))),
-        booking or None,
+        storable(booking)[:_BOOKING_CHARACTERS] or None,
         None if asked is None else asked.strip("<> "),
         submission.full_name,
     )
@@ -98,6 +105,8 @@ def _recipients(letter: Letter, named: list[str]) -> tuple[Recipient, ...]:
     for text in named:
         address = _wire(text)
         key = address_key(address)
+        if len(found) > _MOST_RECIPIENTS:
+            break
         found.setdefault(key, Recipient(address, key, kinds.get(key, "bcc")))
     if len(found) == 1 and not kinds and not letter.mailboxes(f"{prefix}bcc"):
         return tuple(Recipient(one.address, one.key, "to") for one in found.values())
@@ -108,7 +117,16 @@ def _wire(address: str) -> str:
     try:
         return wire_address(address)
     except ValueError:
-        return plain(address.strip(), 200)
+        return _refused(plain(address.strip(), 200))
+
+
+def _refused(shown: str) -> str:
+    """Return what is shown of no address, which is none either without its control characters."""
+    try:
+        wire_address(shown)
+    except ValueError:
+        return shown
+    return f"{shown} ?"
 
 
 # ------------------------------------------------------------------------------ refusing
@@ -142,6 +160,8 @@ def _findings(mail: Submitted, terms: Terms) -> Iterator[tuple[str, str]]:
 
 
 def _damage(letter: Letter) -> Iterator[tuple[str, str]]:
+    if letter.endless:
+        yield "header", "Its header is far too long."
     for field in letter.fields:
         if _INJECTING.search(field.raw):
             yield "header", f"A NUL or a lone carriage return in {plain(field.written_name, 40)}."
@@ -154,6 +174,8 @@ def _damage(letter: Letter) -> Iterator[tuple[str, str]]:
 def _recipient_findings(mail: Submitted) -> Iterator[tuple[str, str]]:
     if not mail.recipients:
         yield "to", "No recipient is named, neither as an argument nor (with -t) in the header."
+    if len(mail.recipients) > _MOST_RECIPIENTS:
+        yield "recipients", f"At most {_MOST_RECIPIENTS:,} recipients are taken in one message."
     for one in mail.recipients:
         try:
             wire_address(one.address)

@@ -75,3 +75,10 @@ def test_nasty_text_takes_no_time(piece: str) -> None:
     began = time.process_time()
     read(piece * (100_000 // len(piece)))
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("text", ['""' * 300_000, "<a>" + '""' * 300_000])
+def test_what_is_put_together_of_many_pieces_takes_no_time(text: str) -> None:
+    began = time.process_time()
+    read(text)
+    assert time.process_time() - began < 3

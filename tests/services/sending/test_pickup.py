@@ -1,7 +1,10 @@
 """The drop folder emptied into the outbox: once each, and nothing lost, whatever lies in it."""
 
+import json
 import os
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ from models.submission import Submission
 from services.actor import login_of
 from services.bootstrap import Services
 from services.errors import InvalidInput
-from services.sending.drop import DropFolder, decode, encode
+from services.sending.drop import DropFolder, DroppedFile, decode, encode
+from services.sending.pickup import handed_over_at
 from services.sending.views import OutboxMessage
 from tests.crash import killed_at_each_step
 from tests.stores import save, services_in, smtp_raw
@@ -244,3 +248,60 @@ def test_kill_9_while_a_message_is_handed_over_leaves_all_of_it_or_nothing(tmp_p
                 assert decode(file.read(1_000_000)).data == MAIL
     assert len(found) > 1
     assert found[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("envelope", "data", "field"),
+    [
+        (r'{"recipients": ["a@x.test"], "booking": "K\u0000"}', MAIL, "booking reference"),
+        (r'{"recipients": ["a@x.test"], "booking": "K\ud800"}', MAIL, "booking reference"),
+        ('{"recipients": ["a@x.test"]}', b"X-Tourmail-Booking: K\0T\n" + MAIL, "a NUL"),
+        (r'{"recipients": ["a\u0000@x.test"]}', MAIL, "a\ufffd@x.test ?"),
+        (r'{"recipients": ["a\u202e@x.test"]}', MAIL, "a@x.test ?"),
+        ('{"recipients": ["a@x.test"]}', b"a:\n" * 50_000 + MAIL, "far too long"),
+        ('{"recipients": ["a@x.test"]}', b"a:" + b"b" * 1_000_001 + b"\n" + MAIL, "far too long"),
+        (
+            json.dumps({"recipients": [f"a{n}@x.test" for n in range(20_000)]}),
+            MAIL,
+            "At most 1,000",
+        ),
+    ],
+    ids=["nul", "surrogate", "nul-in-header", "nul-in-address", "bidi", "fields", "field", "many"],
+)
+def test_what_strangers_put_together_is_refused_and_stays_refused(
+    services: Services, folder: DropFolder, envelope: str, data: bytes, field: str
+) -> None:
+    put_raw(folder, b"tourmail submission 1\n" + envelope.encode() + b"\n" + data)
+    assert services.pickup.collect(pytest.fail) == 1
+    (row,) = rows(services)
+    assert row.state is OutboxState.FAILED
+    assert field.casefold() in row.last_error.casefold()
+    with pytest.raises(InvalidInput):
+        services.outbox.resend(row.id)
+
+
+def test_a_file_may_have_a_time_in_no_year() -> None:
+    held = DroppedFile("a" * 32 + ".msg", os.getuid(), 1e12, 0, -1)  # as tmpfs has it
+    assert handed_over_at(held, datetime(2026, 1, 1, tzinfo=UTC)).year == 2026
+    assert handed_over_at(replace(held, at=-1e12), datetime(2026, 1, 1, tzinfo=UTC)).year == 1970
+
+
+def test_a_file_that_lays_a_bug_bare_holds_up_no_other_one(
+    services: Services, folder: DropFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(folder)
+    broken = put_raw(folder, encode(Submission(data=MAIL, recipients=("b@x.test",))))
+    os.utime(broken, (1, 1))
+    whole = services.submissions.take_in
+
+    def take_in(submission: Submission, *values: object) -> object:
+        if "b@x.test" in submission.recipients:
+            raise RuntimeError("secret words")
+        return whole(submission, *values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(services.submissions, "take_in", take_in)
+    said: list[str] = []
+    assert services.pickup.collect(said.append) == 1
+    assert services.pickup.collect(said.append) == 0
+    assert broken.exists()
+    assert [("RuntimeError" in words, "secret" in words) for words in said] == [(True, False)]
