@@ -6,6 +6,7 @@ numbers never tell what is new. Nothing is changed: EXAMINE and BODY.PEEK only.
 
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -298,9 +299,10 @@ def _size(answer: Answer, block: bytes) -> int:
 
 
 def _aware(when: object) -> datetime:
-    """Return INTERNALDATE in UTC; where a server gives none, the message counts as new."""
-    if isinstance(when, datetime) and when.tzinfo is not None:
-        return when.astimezone(UTC)
+    """Return INTERNALDATE in UTC; where a server gives none that is a date, the message is new."""
+    with suppress(OverflowError):  # the first and the last day of all, in another zone
+        if isinstance(when, datetime) and when.tzinfo is not None:
+            return when.astimezone(UTC)
     return datetime.now(UTC)
 
 

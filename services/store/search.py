@@ -30,6 +30,7 @@ _WORD_CHARACTERS = 60
 
 ID_BITS = 29
 _ID_MASK = (1 << ID_BITS) - 1
+_SECONDS = 1 << (63 - ID_BITS)
 _ASCII = {at: chr(at).lower() if chr(at).isalnum() else " " for at in range(128)}
 _OTHER = re.compile(r"[\W_]+")
 _ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
@@ -73,8 +74,13 @@ def terms(text: str) -> tuple[Term, ...]:
 
 
 def place(received: datetime, mail_id: int) -> int:
-    """Return where a message stands among hits: by the second it was received, then its number."""
-    return int(received.timestamp()) << ID_BITS | mail_id & _ID_MASK
+    """Return where a message stands among hits: by the second it was received, then its number.
+
+    What a server dates outside the years that a store's number reaches, 1426 to 2514, stands at
+    their edge.
+    """
+    second = min(max(int(received.timestamp()), -_SECONDS), _SECONDS - 1)
+    return second << ID_BITS | mail_id & _ID_MASK
 
 
 def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]:

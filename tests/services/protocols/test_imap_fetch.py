@@ -1,5 +1,6 @@
 """The quick reading of FETCH answers agrees with imapclient's."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from imapclient.response_parser import parse_fetch_response
 
 from services.protocols.imap_fetch import _usual, answers
+from services.protocols.imap_mailbox import _aware
 
 WHEN = b'INTERNALDATE "02-Mar-2026 09:00:00 +0100"'
 LITERAL = (b"BODY[]", b"BODY[HEADER]<0>", b"BODY[HEADER]", b"BODY[TEXT]")
@@ -64,3 +66,11 @@ def test_takes_on_what_dovecot_answers(head: bytes) -> None:
 def test_leaves_the_rest_to_imapclient(data: list[Any]) -> None:
     assert not check(data)
     assert answers(data)[7]
+
+
+@pytest.mark.parametrize("hours", [-8, 8])
+@pytest.mark.parametrize("day", [datetime(1, 1, 1, 0, 30), datetime(9999, 12, 31, 23, 30)])
+def test_a_date_at_the_end_of_all_time_is_a_date_or_now(day: datetime, hours: int) -> None:
+    found = _aware(day.replace(tzinfo=timezone(timedelta(hours=hours))))
+    assert found.tzinfo is UTC
+    assert abs(found - day.replace(tzinfo=UTC)) < timedelta(hours=9) or found.year > 2000

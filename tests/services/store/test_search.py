@@ -10,7 +10,7 @@ from sqlmodel import Session, insert, select
 
 from models.mail import MailRow, MailTextRow
 from services.bootstrap import Services
-from services.store.search import MAIL, Term, fold, place, search_in, terms, text_row
+from services.store.search import ID_BITS, MAIL, Term, fold, place, search_in, terms, text_row
 from tests.mails import add
 from tests.stores import START
 
@@ -76,6 +76,13 @@ def test_places_order_as_the_list_does() -> None:
     places = [place(at(second), number) for second, number in order]
     assert places == sorted(set(places))
     assert all(-(2**63) <= found < 2**63 for found in places)
+
+
+@pytest.mark.parametrize("year", [1, 1425, 1970, 2515, 9999])
+def test_every_year_that_a_server_may_name_has_a_place(year: int) -> None:
+    found = place(datetime(year, 12, 31, tzinfo=UTC), 7)
+    assert -(2**63) <= found < 2**63
+    assert found & (2**ID_BITS - 1) == 7
 
 
 # ----------------------------------------------------------------------------- on the store
