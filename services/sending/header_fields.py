@@ -95,7 +95,7 @@ def read_letter(data: bytes) -> Letter:
     """
     mbox = _MBOX_LINES.match(data)
     place = mbox.end() if mbox else 0
-    fields = []
+    fields: list[Field] = []
     while not (endless := len(fields) > _MOST_FIELDS or place > _MOST_BYTES) and (
         found := _FIELD.match(data, place)
     ):
