@@ -183,13 +183,14 @@ class Services:
     def dashboard(self) -> "Dashboard":
         """How everything stands."""
         from services.dashboard import Dashboard
+        from services.sending.drop import DropFolder
 
         return Dashboard(
             self.store,
             self.connections,
             self.queue_messages,
             self.now,
-            lambda: self.pickup.waiting(),
+            DropFolder(self.config.drop_path),
         )
 
     @cached_property

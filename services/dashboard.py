@@ -15,8 +15,9 @@ from services.connection_use import MailboxUse, in_use
 from services.connections import Connections
 from services.importing.result import Counts
 from services.queue_messages import QueueMessages
-from services.sending.outbox import ALIVE_WITHIN
+from services.sending.drop import DropFolder
 from services.store.engine import Store
+from services.worker.alive import ALIVE_WITHIN
 
 STUCK = (OutboxState.UNCERTAIN, OutboxState.FAILED)
 """States of outgoing mail in which only a person gets it any further."""
@@ -66,11 +67,11 @@ class Dashboard:
         connections: Connections,
         queue_messages: QueueMessages,
         now: Callable[[], datetime],
-        dropped: Callable[[], int],
+        drop_folder: DropFolder,
     ) -> None:
-        """Take the store, and who counts connections, queue messages and the drop folder's mail."""
+        """Take the store, and where connections, queue messages and dropped mail are counted."""
         self._store, self._connections, self._now = store, connections, now
-        self._queue_messages, self._dropped = queue_messages, dropped
+        self._queue_messages, self._drop_folder = queue_messages, drop_folder
 
     def look(self) -> Board:
         """Return how everything stands; a day begins at midnight of this host's zone."""
@@ -90,7 +91,7 @@ class Dashboard:
                 _today(session, midnight),
                 _parties(session, "agent"),
                 _parties(session, "supplier"),
-                self._dropped(),
+                len(self._drop_folder.names(now.timestamp())),
             )
 
 

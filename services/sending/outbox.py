@@ -5,7 +5,7 @@ to the account that accepted it, and state is kept for every recipient by itself
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,10 @@ from services.sending.deliver import Deliverer, Tally
 from services.sending.submissions import Submissions
 from services.sending.views import OutboxMessage
 from services.store.engine import Store
+from services.worker.alive import ALIVE_WITHIN
 
 if TYPE_CHECKING:
     from services.importing.parse import Preview
-
-ALIVE_WITHIN = timedelta(minutes=5)
-"""A worker that has not been seen for so long does not count; cron may start one every minute."""
 
 
 class Outbox:

@@ -1,5 +1,6 @@
 """Moving a store to another database, and backing it up: all of it, proved, while others work."""
 
+import shutil
 import stat
 import subprocess
 import threading
@@ -162,7 +163,7 @@ def restored(folder: Path, file: Path, postgres: Postgres | None) -> Services:
     """Open a backup as the manual says."""
     (folder / "store").mkdir(parents=True)
     if postgres is None:
-        (folder / "store" / "tourmail.sqlite").write_bytes(file.read_bytes())
+        shutil.copy(file, folder / "store" / "tourmail.sqlite")  # with its mode
     else:
         name = postgres.create()
         use_database(folder, postgres.url(name))
