@@ -28,6 +28,7 @@ from models.fields import (
 
 _STARTS = {"now": "now", "all": "all", "everything": "all"}
 """Words for Import From, those of the form among them → how they are kept."""
+NO_TYPES = "No contact type is ticked on either side: mail of all known contacts is skipped."
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -88,7 +89,25 @@ class ForwardAddress(Section):
     """Whose address it is."""
 
 
-class ImportSettings(Section):
+@dataclass(frozen=True)
+class Advice:
+    """A set-up that is allowed but suspicious: what to tell, at which field, what may be meant."""
+
+    field: str
+    words: str
+    suggestion: str | int | None = None
+    """A value that one key puts into the field."""
+
+
+class Advised(Section):
+    """A section whose values may be allowed but suspicious."""
+
+    def advice(self) -> tuple[Advice, ...]:
+        """Return what to warn about without refusing it."""
+        return ()
+
+
+class ImportSettings(Advised):
     """Import"""
 
     enabled: Annotated[bool, Named("import")] = Field(False, title="Import")
@@ -118,6 +137,12 @@ class ImportSettings(Section):
     forward: tuple[ForwardAddress, ...] = Field((), title="Forward Email")
     """Approved addresses that imported mail may be forwarded to from Email Management."""
 
+    def advice(self) -> tuple[Advice, ...]:
+        """Warn of an import that would skip what it is there for."""
+        if self.enabled and not (self.agent_types or self.supplier_types):
+            return (Advice("agent_types", NO_TYPES),)
+        return ()
+
     @field_validator("start", mode="before")
     @classmethod
     def _written_as_date(cls, value: object) -> object:
@@ -146,17 +171,7 @@ class ImportSettings(Section):
         return value
 
 
-@dataclass(frozen=True)
-class Advice:
-    """A set-up that is allowed but suspicious: what to tell, at which field, what may be meant."""
-
-    field: str
-    words: str
-    suggestion: str | int | None = None
-    """A value that one key puts into the field."""
-
-
-class ProtocolSettings(Section):
+class ProtocolSettings(Advised):
     """Configuration: how to reach the service, one subclass for each protocol."""
 
     def mailbox(self) -> str:
@@ -174,10 +189,6 @@ class ProtocolSettings(Section):
     def secret_errors(self, present: frozenset[str]) -> dict[str, str]:
         """Return what is wrong with the secrets at hand (typed or stored): field → sentence."""
         return {}
-
-    def advice(self) -> tuple[Advice, ...]:
-        """Return what to warn about without refusing it."""
-        return ()
 
     def expires(self) -> date | None:
         """Return the day on which the secret ends, where that is known."""

@@ -69,11 +69,14 @@ class RunResult:
     reconciled: bool = False
     """Whether the whole mailbox was compared with the ledger."""
     rehearsed: list[Rehearsed] = field(default_factory=list)
+    hints: tuple[str, ...] = ()
+    """What to know of the account's set-up where it keeps mail from being imported."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``import NAME --json`` prints."""
         found: dict[str, Any] = {"account": self.account, **asdict(self.counts), "ok": self.ok}
         found |= {"message": self.message, "run": self.run_id, "reconciled": self.reconciled}
+        found["hints"] = list(self.hints)
         if self.run_id is None:
             found["rehearsed"] = [asdict(line) for line in self.rehearsed]
         return found

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from models.account import Account, EmailAccountRow
 from models.mail import MailboxMarkRow
@@ -178,7 +178,8 @@ class _Task:
             walk = self._walk(importer, recorder)
             walk.go(listing, save_cursor=False)
         walk.account_for_the_rest(self._before(listing), whole=self._everything(listing))
-        return RunResult(self.account.name, walk.counts, rehearsed=recorder.lines)
+        hints = (*self._early(walk.counts), *self._suspicious())
+        return RunResult(self.account.name, walk.counts, rehearsed=recorder.lines, hints=hints)
 
     def run(self, claim: Claim) -> RunResult:
         """Import, and end the run in the store, whatever ends it here."""
@@ -247,4 +248,23 @@ class _Task:
         done = everything or (self._mark is not None and self._mark.reconciled_at is None)
         note = note_reconciled(self.account.id, self.now()) if done else None
         self.claims.finish(claim, RunState.DONE, counts, also=note)
-        return RunResult(name, counts, True, "", claim.run_id, done)
+        hints = self._early(counts) if self._mark is None else ()
+        return RunResult(name, counts, True, "", claim.run_id, done, hints=hints)
+
+    def _early(self, counts: Counts) -> tuple[str, ...]:
+        """Say that mail lies before Import From, and how it could be taken."""
+        settings, moment = self.account.importing, self.account.import_from
+        if not counts.before_start or settings is None or moment is None:
+            return ()
+        since = (
+            settings.start if isinstance(settings.start, date) else f"{moment:%Y-%m-%d %H:%M} UTC"
+        )
+        lie = "message lies" if counts.before_start == 1 else "messages lie"
+        return (
+            f"{counts.before_start:,} {lie} before Import From ({since}): choose Everything or a "
+            "date to take them.",
+        )
+
+    def _suspicious(self) -> tuple[str, ...]:
+        found = self.account.importing
+        return tuple(advice.words for advice in found.advice()) if found else ()

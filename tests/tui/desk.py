@@ -23,7 +23,9 @@ def letter(sender: str, subject: str, text: str = "Hello\n", **headers: str) -> 
     return message.as_bytes().replace(b"\n", b"\r\n")
 
 
-def add_account(services: Services, mailbox: Mailbox, **settings: object) -> None:
+def add_account(
+    services: Services, mailbox: Mailbox, start: str = "all", **settings: object
+) -> None:
     """Save RESERVATIONS, which imports type RS of suppliers, and the contacts of a lodge."""
     contacts: list[Mapping[str, str]] = [
         {"name": "Walter Nkosi", "email": KNOWN, "contact_type": "RS"},
@@ -39,7 +41,7 @@ def add_account(services: Services, mailbox: Mailbox, **settings: object) -> Non
         password=mailbox.password,
         **settings,
     )
-    raw["importing"] |= {"supplier_types": ["RS"], "error_queue": "Errors"}
+    raw["importing"] |= {"supplier_types": ["RS"], "error_queue": "Errors", "start": start}
     save(services, raw)
 
 

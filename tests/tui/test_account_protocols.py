@@ -146,3 +146,12 @@ async def test_advice_is_shown_at_its_field_and_taken_by_one_key(folder: Path) -
         await driver.walk_to("settings.port")
         await driver.press("ctrl+o")
         assert driver.editor("settings.port").value == "143"
+
+
+async def test_an_import_without_contact_types_is_warned_of(folder: Path) -> None:
+    async with console(folder, *INSERT, "f3", "space") as driver:
+        await driver.walk_to("importing.agent_types")
+        assert driver.kind == "warning"
+        assert driver.message.startswith("No contact type is ticked on either side")
+        await driver.press("space")
+        assert driver.kind == "help"

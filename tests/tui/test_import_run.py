@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from services.config import Config
 from tests.servers.mailbox import Mailbox
 from tests.servers.tls import Authority
 from tests.stores import config_in, imap_raw, save, smtp_raw
-from tests.tui.desk import add_account, fill
+from tests.tui.desk import KNOWN, add_account, fill, letter
 from tests.tui.driver import EMAIL_ACCOUNT, Driver, console
 
 
@@ -158,3 +159,16 @@ async def test_leaving_the_console_stops_the_import(
         await driver.app._quit()
         assert driver.app.door.busy == 0
     assert [run.state for run in runs(services)] == ["cancelled"]
+
+
+async def test_mail_before_import_from_is_told_before_the_rehearsal_is_listed(
+    folder: Path, config: Config, services: Services, mailbox: Mailbox
+) -> None:
+    add_account(services, mailbox, "2026-01-01")
+    mailbox.append(letter(KNOWN, "Two cabins are left"), datetime(2020, 1, 2, tzinfo=UTC))
+    async with console(folder, *EMAIL_ACCOUNT, "R", config=config) as driver:
+        await dialog_says(driver, "1 message lies before Import From (2026-01-01): choose")
+        await driver.press("escape")
+        assert driver.crumbs[-1] == "Rehearsal of RESERVATIONS"
+        await driver.press("escape", "i")
+        await dialog_says(driver, "1 message lies before Import From (2026-01-01): choose")

@@ -210,8 +210,9 @@ def _ask_for_secrets(error: InvalidInput, raw: dict[str, Any], given: Given) -> 
 
 def _tell_saved(account: Account, *, json: bool) -> None:
     words = {option.path: option.flag for option in FIELDS}
-    for advice in account.settings.advice():
-        say(f"Warning: {words[f'settings.{advice.field}']}: {advice.words}")
+    for key, section in (("settings", account.settings), ("importing", account.importing)):
+        for advice in section.advice() if section else ():
+            say(f"Warning: {words[f'{key}.{advice.field}']}: {advice.words}")
     say(f"Saved {account.name}.")
     if json:
         write_json(account_json(account))

@@ -43,6 +43,8 @@ def import_(
         write_json(result.as_json())
     else:
         _tell(result)
+    for hint in result.hints:
+        say(hint)
     if result.message:
         say(result.message)
     raise typer.Exit(DONE if result.ok else FAILED)
@@ -68,7 +70,7 @@ def _tell(result: "RunResult") -> None:
     counts = result.counts
     if result.run_id is None:
         rows = [(line.outcome, line.sender, line.subject, line.why) for line in result.rehearsed]
-        write_table(("Outcome", "From", "Subject", "Why"), rows, "Nothing new is in the mailbox.")
+        write_table(("Outcome", "From", "Subject", "Why"), rows, "There is nothing new to import.")
     write(
         [
             f"{result.account}: {counts.server_count} in the mailbox; {counts.imported} imported, "

@@ -92,7 +92,7 @@ class ImportRun(RunDialog):
             f"{mark} {done.imported:,} imported, {done.skipped:,} skipped, "
             f"{count(done.errors, 'error')}, {self.seconds:.0f} s\n"
         )
-        return text.append(f"\n{sums(done)}", "dim")
+        return text.append(f"\n{sums(done)}", "dim").append(_hints(result), "yellow")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer the mail once the import is over."""
@@ -118,8 +118,10 @@ class RehearsalRun(ImportRun):
 
     REHEARSES: ClassVar[bool] = True
 
-    def finished(self, result: RunResult) -> None:
-        """Go on to the list."""
+    def finished(self, result: RunResult) -> Text | None:
+        """Go on to the list, after what is to know of the set-up."""
+        hints = _hints(result).strip()
+        return Text(hints, "yellow").append("\n\nEsc goes on.", "dim") if hints else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing was imported that one could look at."""
@@ -215,6 +217,10 @@ class RehearsedPage(Page[None]):
             ]
         )
         paper.focus()
+
+
+def _hints(result: RunResult) -> str:
+    return "".join(f"\n\n{glyphs().bad} {hint}" for hint in result.hints)
 
 
 def _outcome(row: tuple[int, Rehearsed]) -> tuple[str, str]:

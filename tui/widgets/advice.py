@@ -1,18 +1,20 @@
-"""What a protocol says of a set-up that is still being typed, before all of it is valid."""
+"""What a section says of a set-up that is still being typed, before all of it is valid."""
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from models.account import Advice, ProtocolSettings
+from models.account import Advice, Advised, ProtocolSettings
 from models.fields import Section
+
+A = TypeVar("A", bound=Advised)
 
 
 def advice_on(section: type[Section], raw: Mapping[str, Any]) -> dict[str, Advice]:
     """Return the first warning for each field, judged by those fields that are valid already."""
-    if not issubclass(section, ProtocolSettings):
+    if not issubclass(section, Advised):
         return {}
     found: dict[str, Advice] = {}
     for advice in _partial(section, raw).advice():
@@ -31,9 +33,9 @@ def secret_errors_on(
     return settings.secret_errors(stored | typed)
 
 
-def _partial(section: type[ProtocolSettings], raw: Mapping[str, Any]) -> ProtocolSettings:
+def _partial(section: type[A], raw: Mapping[str, Any]) -> A:
     values = {name: _valid(section, name, raw.get(name)) for name in section.model_fields}
-    return section.model_construct(**values)
+    return cast(A, section.model_construct(**values))
 
 
 def _valid(section: type[Section], name: str, value: Any) -> Any:

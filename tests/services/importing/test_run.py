@@ -242,11 +242,18 @@ def test_import_from_decides_where_the_first_import_starts(
     desk.contact(GUIDE)
     for days in (-400, -60, -10, 1):
         desk.mailbox.append(letter(), START + timedelta(days=days))
-    counts = desk.run().counts
+    hints = desk.run(rehearse=True).hints
+    assert len(hints) == bool(before)
+    assert all(f"{before} messages lie before Import From (2026-" in hint for hint in hints)
+    first = desk.run()
+    counts = first.counts
+    assert first.hints == hints
     assert (counts.imported, counts.before_start, counts.server_count) == (imported, before, 4)
     assert len(desk.ledger()) == imported
     desk.mailbox.append(letter(), START - timedelta(days=900))
-    again = desk.run().counts
+    second = desk.run()
+    again = second.counts
+    assert second.hints == (), "once is enough"
     assert (again.imported, again.before_start, again.known) == (1, before, imported)
     compared = desk.run(reconcile=True).counts
     assert (compared.imported, compared.before_start) == (0, before)
@@ -421,3 +428,9 @@ def test_mail_is_found_by_its_words_as_soon_as_it_is_here(desk: Desk) -> None:
     assert [line.outcome for line in desk.mails(text="spam@else.test")] == ["skipped"]
     assert len(desk.mails(text="twins")) == 1, "of skipped mail no body is here"
     assert [line.subject for line in desk.mails(text="nul a b c")] == ["nul"]
+
+
+def test_a_rehearsal_warns_of_an_import_without_contact_types(desk: Desk) -> None:
+    desk.account(agent_types=[], supplier_types=[])
+    [hint] = desk.run(rehearse=True).hints
+    assert hint.startswith("No contact type is ticked on either side")

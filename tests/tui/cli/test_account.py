@@ -357,3 +357,12 @@ def test_the_system_email_account_cannot_be_deleted(tourmail: CommandLine) -> No
     ended = tourmail("account", "delete", "SEND", "--yes")
     assert ended.code == 1
     assert "is the System Email Account" in ended.err
+
+
+def test_an_import_without_contact_types_is_warned_of_and_saved(codes: CommandLine) -> None:
+    told = codes.done(
+        *("account", "add", "NEW", *IMAP, "--import", "--password-file", "-"), stdin=PASSWORD
+    ).err
+    assert "Warning: --agent-type: No contact type is ticked on either side" in told
+    told = codes.done("account", "edit", "NEW", "--supplier-type", "RS").err
+    assert "No contact type" not in told

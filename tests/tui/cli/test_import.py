@@ -298,3 +298,15 @@ def test_a_worker_ends_at_sigterm_and_has_sent(
         out, _err = worker.communicate(timeout=30)
     assert worker.returncode == 0
     assert json.loads(out)["sent"] == 1
+
+
+def test_mail_before_import_from_is_told_with_what_to_do(
+    desk: CommandLine, mailbox: Mailbox
+) -> None:
+    desk.done("account", "edit", "RES", "--start", "now", "--agent-type", "")
+    mailbox.append(mail("ann@alp.test"), MORNING)
+    told = desk.done("import", "RES", "--rehearse").err
+    assert "There is nothing new to import." in told
+    assert "1 message lies before Import From (20" in told
+    assert "No contact type is ticked" in told
+    assert "choose Everything or a date to take them." in desk.done("import", "RES").err
