@@ -10,6 +10,7 @@ from services.results import Result
 from tests.tui.driver import console
 from tui.screens.action_run import WentWrong
 from tui.widgets.merge_dialog import MergeDialog, Row
+from tui.widgets.pick import Pick
 
 
 def merging() -> MergeDialog:
@@ -25,10 +26,19 @@ def wrong() -> WentWrong:
     return WentWrong("Forward", results, results)
 
 
+def many() -> Pick:
+    """More to choose from than a screen has lines."""
+    return Pick("Account", [(f"{n}", f"Account {n}") for n in range(1, 31)], "")
+
+
 @pytest.mark.parametrize("size", [(80, 24), (60, 15)])
 @pytest.mark.parametrize(
     ("dialog", "keys", "last"),
-    [(merging, "Esc Cancel", "Field 20"), (wrong, "Esc Close", "and 4 more.")],
+    [
+        (merging, "Esc Cancel", "Field 20"),
+        (wrong, "Esc Close", "and 4 more."),
+        (many, "Esc", "Account 30"),
+    ],
 )
 async def test_a_dialog_fits_and_its_last_line_is_reached(
     folder: Path, size: tuple[int, int], dialog: Callable[[], Any], keys: str, last: str
@@ -42,3 +52,17 @@ async def test_a_dialog_fits_and_its_last_line_is_reached(
         assert driver.sees(keys)
         await driver.press("escape")
         assert driver.crumbs == ("Home",)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
+async def test_help_is_read_to_its_end(folder: Path, size: tuple[int, int]) -> None:
+    async with console(folder, "e", "f1", size=size) as driver:
+        assert driver.sees("Esc Close")
+        await driver.press("end")
+        for _ in range(100):  # Textual scrolls to the end in its own time
+            if driver.sees("^Q Quit"):
+                break
+            await driver.pilot.pause(0.02)
+        assert driver.sees("^Q Quit"), "the keys come last"
+        assert not driver.sees("Mail that imports have seen")
+        assert driver.sees("Esc Close")

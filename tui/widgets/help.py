@@ -20,7 +20,7 @@ class HelpDialog(Dialog):
     """Scrolls where it is long; Esc or F1 closes it."""
 
     DEFAULT_CSS = """
-    HelpDialog #scroll { height: auto; max-height: 18; scrollbar-size-vertical: 1; }
+    HelpDialog #scroll { height: auto; max-height: 75vh; scrollbar-size-vertical: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,ctrl+g,enter", "leave", "Close")]
 

@@ -67,6 +67,7 @@ class Pick(Dialog):
 
     DEFAULT_CSS = """
     Pick > #box { width: 48; }
+    Pick PickLines { max-height: 75vh; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close")]
 
