@@ -126,8 +126,8 @@ def copy(
     from services.moving import move
     from tui.cli.secret import read_secret
 
-    given = read_secret(password_file, "password_file", "Password") if password_file else None
-    with opened() as services, shown("Copying") as tell:
+    given = read_secret(password_file, "--password-file", "Password") if password_file else None
+    with opened() as services, told_by_option({"url": "URL"}), shown("Copying") as tell:
         done = move(services, url, given, tell)
     if json:
         write_json({"ok": True, "rows": dict(done.rows), "secrets": done.secrets})

@@ -207,6 +207,7 @@ def test_a_password_in_the_address_of_the_new_store_is_refused(
     tourmail: CommandLine, store: Path
 ) -> None:
     ended = tourmail("db", "copy", "postgresql+psycopg://me:geheim@127.0.0.1:9/none")
+    assert ended.err.startswith("URL: A password on the command line")
     assert ended.code == 2
     assert "--password-file" in ended.err
     assert "geheim" not in ended.err
