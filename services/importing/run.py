@@ -66,7 +66,7 @@ class ImportService:
         Raises NotFound; ServiceError where the account does not import or the mailbox cannot be
         read (what was imported until then is kept); AlreadyRunning; Cancelled.
         """
-        account = self._importing(account_name)
+        account = self.account(account_name)
         # A Cancel of its own, so that a run that fails ends what it fetches ahead.
         with surroundings.cancel.own() as cancel:
             around = replace(surroundings, cancel=cancel)
@@ -87,7 +87,8 @@ class ImportService:
             with self._claims.renewed(claim):
                 return task.run(claim)
 
-    def _importing(self, name: str) -> Account:
+    def account(self, name: str) -> Account:
+        """Return an account that imports. Raises NotFound; ServiceError where it does not."""
         account = self._accounts.get(name)
         if account.importing is None:
             title = PROTOCOLS[account.protocol].title

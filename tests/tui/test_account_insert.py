@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from services.bootstrap import Services
+from tests.stores import imap_raw, save
 from tests.tui.driver import EMAIL_ACCOUNT, console
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -56,6 +57,7 @@ async def test_an_imap_account_typed_by_keys_is_saved_whole(
 async def test_an_smtp_account_typed_by_keys_is_saved_whole(
     folder: Path, services: Services
 ) -> None:
+    save(services, imap_raw("ALPHA"))
     async with console(folder, *EMAIL_ACCOUNT, "n") as driver:
         await driver.press("s", "tab")  # SMTP
         await driver.fill("SEND", "Everything we send")
@@ -66,6 +68,8 @@ async def test_an_smtp_account_typed_by_keys_is_saved_whole(
         await driver.press("space", "tab", "space", "tab", "space", "tab", "space", "tab")
         await driver.press("ctrl+s")
         assert driver.message == "SEND is saved. Ready for the next one."
+        await driver.press("escape")
+        assert driver.screen.list.current.name == "SEND", "the cursor is on what was saved last"
 
     account = services.accounts.system()
     assert account is not None

@@ -23,6 +23,8 @@ async def test_records_are_inserted_one_after_the_other(folder: Path, services: 
         await driver.press("ctrl+s", "escape")
         assert driver.state == "4 contact types"
         assert driver.sees("SA Sales")
+        assert driver.screen.list.current.key == "GR", "the cursor is on what was saved last"
+        assert driver.message == "GR is saved."
     assert [r.key for r in services.codes.list("contact-type")] == ["AC", "GR", "RS", "SA"]
 
 

@@ -172,3 +172,15 @@ async def test_mail_before_import_from_is_told_before_the_rehearsal_is_listed(
         assert driver.crumbs[-1] == "Rehearsal of RESERVATIONS"
         await driver.press("escape", "i")
         await dialog_says(driver, "1 message lies before Import From (2026-01-01): choose")
+
+
+async def test_why_an_account_cannot_be_imported_is_said(folder: Path, services: Services) -> None:
+    save(services, smtp_raw())
+    raw = imap_raw("OFF")
+    raw["importing"] |= {"enabled": False}
+    save(services, raw)
+    async with console(folder, *EMAIL_ACCOUNT, "i") as driver:
+        assert driver.message == "OFF does not import. Tick Import on the account's Import tab."
+        await driver.press("down", "R")
+        assert driver.message == "SEND does not import: SMTP only sends."
+        assert "i Import" not in driver.text().splitlines()[-1]

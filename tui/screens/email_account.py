@@ -250,6 +250,7 @@ class AccountForm(AccountValues):
         if self.of is not None:
             self.dismiss((saved.id, words))
             return
+        self.left = (saved.id, words)
         await self._load(services)
         await self.show_tab(SERVER, focus=False)
         self.begin(self._first(), f"{words} Ready for the next one.")

@@ -30,6 +30,7 @@ class Accounts(ListPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "run('import_now')", "Import"),
         Binding("R", "run('rehearse')", "Rehearse", key_display="R"),
+        Binding("i,R", "cannot_run", show=False),
         Binding("f5,ctrl+t", "test", "Test"),
     ]
 
@@ -86,7 +87,7 @@ class Accounts(ListPage):
         """Offer to import only where the account imports."""
         if action == "run" and self.is_mounted:
             return self.list.current is not None and self.list.current.imports
-        if action == "test" and self.is_mounted:
+        if action in ("test", "cannot_run") and self.is_mounted:
             return self.list.current is not None
         return super().check_action(action, parameters)
 
@@ -98,6 +99,17 @@ class Accounts(ListPage):
         row = self.list.current
         if row is not None:
             self.start(self._run(job(self, row.name)), group="run")
+
+    def action_cannot_run(self) -> None:
+        """Say why the account under the cursor is not imported."""
+        row = self.list.current
+        if row is not None:
+            self.start(self._check(row.name), group="run")
+
+    async def _check(self, name: str) -> None:
+        services = await self.services()
+        await self.ask(lambda: services.importing.account(name))
+        self.list.reload()  # it imports by now
 
     def action_test(self) -> None:
         """Open the account under the cursor and test it, so that its fields are at hand."""

@@ -38,6 +38,8 @@ class FormPage(Page[ScreenResultType]):
     def __init__(self, path: tuple[str, ...], argument: str = "") -> None:
         """Begin at no field."""
         super().__init__(path, argument)
+        self.left: ScreenResultType | None = None
+        """What it hands back when it is left: the record saved last, where it clears after one."""
         self._at: FieldEditor | None = None
         self._saving = False
 
@@ -171,11 +173,11 @@ class FormPage(Page[ScreenResultType]):
         elif self.unsaved:
             self.start(self._leave(), group="leave", opens=True)
         else:
-            self.dismiss(None)
+            self.dismiss(self.left)
 
     async def _leave(self) -> None:
         if await self.may_leave():
-            self.dismiss(None)
+            self.dismiss(self.left)
 
     async def may_leave(self) -> bool:
         """Ask whether to discard what was typed; a save under way is waited for."""

@@ -113,5 +113,6 @@ class RecordPage(SharedForm[Saved | None]):
         if not self.new:
             self.dismiss((key, words))
             return
+        self.left = (key, words)
         form.load({})
         self.begin(self._first(form), f"{words} Ready for the next one.")
