@@ -152,7 +152,8 @@ async def test_a_message_is_tried_from_a_file(
 ) -> None:
     file = tmp_path / "reply.eml"
     async with console(folder, *MAIL, "i") as driver:
-        await driver.fill("desk", str(file))
+        assert driver.focused_on("file"), "there is one account only"
+        await driver.type(str(file))
         await driver.press("ctrl+s")
         assert driver.sees("There is no file")
         assert driver.focused_on("file")
@@ -165,16 +166,30 @@ async def test_a_message_is_tried_from_a_file(
         assert driver.state == "6 messages"
 
 
-async def test_an_account_that_does_not_import_has_nothing_to_try(
+async def test_the_account_to_try_with_is_chosen_from_those_that_import(
     folder: Path, mails: Services, tmp_path: Path
 ) -> None:
     save(mails, smtp_raw())
+    save(mails, imap_raw("GROUPS"))
     (tmp_path / "a.eml").write_bytes(b"From: a@b.test\n\n")
-    async with console(folder, *MAIL, "i") as driver:
-        await driver.fill("SEND", str(tmp_path / "a.eml"))
-        await driver.press("ctrl+s")
-        assert driver.sees("SEND does not import: SMTP only sends.")
+    async with console(folder, *MAIL, "i", "ctrl+s") as driver:
         assert driver.focused_on("account")
+        assert driver.screen.form.editors["account"].error
+        await driver.press("space")
+        assert driver.sees("GROUPS")
+        assert not driver.sees("SEND")
+        await driver.press("g", "enter", "tab")
+        await driver.type(str(tmp_path / "a.eml"))
+        await driver.press("ctrl+s")
+        assert driver.sees("Simulate: GROUPS")
+        await driver.press("escape", "escape", "c", "g", "i")
+        assert driver.focused_on("file"), "the list's own account"
+        assert driver.editor("account").value == "GROUPS"
+
+
+async def test_without_an_importing_account_nothing_is_tried(folder: Path) -> None:
+    async with console(folder, *MAIL, "i") as driver:
+        assert driver.message == "No account imports yet: insert one in Email Account."
 
 
 async def rest(driver: Driver) -> None:

@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from models.fields import Line, Section
+from models.fields import Line, References, Section
 from models.mail import Outcome
 from services.errors import InvalidInput, ServiceError
 from services.text import plain
 from tui.screens.mail_columns import TONES, named, reason_words
+from tui.screens.mail_filters import FILTERS
 from tui.widgets.chrome import KeyLine
 from tui.widgets.dialogs import Dialog
 from tui.widgets.page import Page
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
     from services.importing.simulate import Simulated
 
 
+ACCOUNT = "account"
+"""Stands for the accounts that import, as the key of a code table does for its records."""
+
+
 class Trial(Section):
     """A message to try; nothing is changed."""
 
-    account: Line = Field(title="Account", min_length=1)
+    account: Annotated[Line, References(ACCOUNT)] = Field(title="Account", min_length=1)
     """The account in whose mailbox the message would arrive."""
 
     file: Line = Field(title="File", min_length=1)
@@ -37,13 +42,21 @@ class Trial(Section):
 
 
 async def simulate(page: Page[Any], account: str) -> None:
-    """Ask for a file, and show what would become of it, until Esc."""
+    """Ask for a file, and show what would become of it, until Esc.
+
+    The account is the given one, else the only one that there is.
+    """
     services = await page.services()
-    raw, said, focus = {"account": account, "file": ""}, dict[str, str](), "account"
-    if account:
+    accounts = await page.ask(lambda: FILTERS["account"].options(services))
+    if not accounts:
+        page.say("error", "No account imports yet: insert one in Email Account.")
+        return
+    known = account or (accounts[0][0] if len(accounts) == 1 else "")
+    raw, said, focus = {"account": known, "file": ""}, dict[str, str](), "account"
+    if known:
         focus = "file"
     while True:
-        form = SettingsForm(Trial)
+        form = SettingsForm(Trial, choices=lambda _table: accounts)
         form.load(raw)
         form.show_errors(said)
         found = await page.dialog(SectionDialog("Simulate", form, focus=focus))
