@@ -27,11 +27,14 @@ from services.demo.sample import (
 )
 from services.demo.servers import DemoServers
 from services.errors import ServiceError
+from services.importing.result import RunResult
 from services.protocols.base import Surroundings
 from services.queue_messages import login_name
 
 MESSAGE_LIMIT_MB = 1
 """Small, so that a message above the limit need not be large."""
+MAILBOX = "RESERVATIONS"
+"""The account that imports."""
 _ANSWER_SECONDS = 10.0
 
 
@@ -110,7 +113,7 @@ def _sending(servers: DemoServers) -> dict[str, Any]:
 def _importing(servers: DemoServers) -> dict[str, Any]:
     return {
         "protocol": "imap",
-        "identity": {"name": "RESERVATIONS", "description": "Replies to reservations"},
+        "identity": {"name": MAILBOX, "description": "Replies to reservations"},
         "settings": {
             "server": servers.host,
             "port": servers.imap_port,
@@ -153,3 +156,10 @@ def wait_for_answers(box: Sandbox) -> None:
         if time.monotonic() > deadline:
             raise ServiceError("The demo's suppliers have not answered.", "Try again.")
         time.sleep(0.05)
+
+
+def import_mail(box: Sandbox) -> RunResult:
+    """Import what lies in the mailbox."""
+    return box.services.importing.run(
+        MAILBOX, trigger="command", surroundings=Surroundings(box.config)
+    )

@@ -10,6 +10,7 @@ from services.demo.sandbox import (
     Sandbox,
     fill_accounts,
     fill_codes,
+    import_mail,
     send_samples,
     wait_for_answers,
 )
@@ -19,7 +20,6 @@ from services.protocols.base import Surroundings
 from services.results import Result, summary
 from services.text import count
 
-ACCOUNT = "RESERVATIONS"
 _LISTED = 50
 
 
@@ -52,9 +52,7 @@ def _test(box: Sandbox, name: str, say: Callable[[str], None]) -> None:
 
 def _import_twice(box: Sandbox, say: Callable[[str], None]) -> None:
     for again in (False, True):
-        result = box.services.importing.run(
-            ACCOUNT, trigger="command", surroundings=Surroundings(box.config)
-        )
+        result = import_mail(box)
         counts = result.counts
         say(
             f"{'Importing again' if again else 'Importing'}: "

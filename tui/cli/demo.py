@@ -46,14 +46,22 @@ def _walk(box: "Sandbox") -> None:
 
 def _console(box: "Sandbox") -> int:
     from services.cancel import Cancel
-    from services.demo.sandbox import fill_accounts, fill_codes, send_samples
+    from services.demo.sandbox import (
+        fill_accounts,
+        fill_codes,
+        import_mail,
+        send_samples,
+        wait_for_answers,
+    )
     from services.worker import embedded
     from tui.app import run_console
 
-    say("Starting the servers and the sample office.")
+    say("Starting the servers and the sample office; its mail is sent, answered and imported.")
     fill_codes(box.services)
     fill_accounts(box)
     send_samples(box, lambda _text: None)
+    wait_for_answers(box)
+    import_mail(box)  # so that every screen has something to show
     stop = Cancel()
     worker = threading.Thread(target=embedded.run, args=(box.services, stop))
     worker.start()
