@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Update, bindparam
 from sqlmodel import Session, and_, col, func, or_, select, update
@@ -51,6 +52,8 @@ class Claimed:
     """Every recipient's, by address; those due are to be sent to."""
     attempts: int
     give_up_at: datetime
+    lease_until: datetime
+    """As it was when it was claimed, by which this claim is known from any other."""
     data: bytes
 
     @property
@@ -94,7 +97,7 @@ def claim_next(
 
     Quickest with the same `due` again.
     """
-    values = {"holder": holder, "lease_until": now + LEASE}
+    values: dict[str, Any] = {"holder": holder, "lease_until": now + LEASE}
     claimed = session.connection().execute(_claiming(due), values).first()
     if claimed is None:
         return None
@@ -106,6 +109,7 @@ def claim_next(
         states=recipient_states(session, claimed.id),
         attempts=claimed.attempts,
         give_up_at=claimed.give_up_at,
+        lease_until=values["lease_until"],
         data=claimed.data,
     )
 
@@ -187,6 +191,26 @@ def hand_back(session: Session, claimed: Claimed, now: datetime) -> None:
     )
     if mine:  # where the lease had run out, they were taken for uncertain
         _set_recipients(session, claimed, dict.fromkeys(claimed.due, (RecipientState.DUE, "")))
+
+
+def is_recorded(session: Session, claimed: Claimed, settlement: Settlement) -> bool:
+    """Tell whether a commit whose answer was lost has written an attempt down all the same."""
+    state = select(_OUTBOX.c.state).where(
+        _OUTBOX.c.id == claimed.id, _OUTBOX.c.claim == claimed.claim
+    )
+    return session.connection().execute(state).scalar() == settlement.state
+
+
+def take_back(session: Session, claimed: Claimed, now: datetime) -> None:
+    """Hand back what a commit has claimed whose answer was lost; do nothing where it was not done.
+
+    Somebody else's claim may have the same number then, but has another lease.
+    """
+    ours = select(_OUTBOX.c.id).where(
+        _OUTBOX.c.id == claimed.id, _OUTBOX.c.lease_until == claimed.lease_until
+    )
+    if session.connection().execute(ours).first() is not None:
+        hand_back(session, claimed, now)
 
 
 def any_lapsed(session: Session, now: datetime) -> bool:

@@ -232,14 +232,35 @@ class Deliverer:
             give_up_at=claimed.give_up_at,
             jitter=self._random.random(),
         )
+        try:
+            return settlement, self._write_patiently(work, claimed, attempt, settlement)
+        except Fenced:
+            if not self._was_written(work, claimed, settlement):
+                raise
+            return settlement, None
+
+    def _write_patiently(
+        self, work: "_Round", claimed: Claimed, attempt: Attempt, settlement: Settlement
+    ) -> Claimed | None:
         for pause in _RECORD_PAUSES:
             try:
-                return settlement, self._write(work, claimed, attempt, settlement)
+                return self._write(work, claimed, attempt, settlement)
             except Fenced:
                 raise
             except ServiceError:
                 time.sleep(pause)
-        return settlement, self._write(work, claimed, attempt, settlement)
+        return self._write(work, claimed, attempt, settlement)
+
+    def _was_written(self, work: "_Round", claimed: Claimed, settlement: Settlement) -> bool:
+        """Tell whether a commit did its work whose answer was lost; what it claimed is free then.
+
+        Else that would wait for its lease to end, and be uncertain.
+        """
+        unanswered, work.unanswered = work.unanswered, None
+        with self._store.write() as session:
+            if unanswered is not None:
+                claims.take_back(session, unanswered, self._now())
+            return claims.is_recorded(session, claimed, settlement)
 
     def _write(
         self, work: "_Round", claimed: Claimed, attempt: Attempt, settlement: Settlement
@@ -247,7 +268,9 @@ class Deliverer:
         """Record, and claim the next message over this connection: one commit for both."""
         with self._store.write() as session:
             claims.record(session, claimed, settlement, self._now())
-            return self._next(session, work) if _goes_on(work, attempt) else None
+            work.unanswered = self._next(session, work) if _goes_on(work, attempt) else None
+        following, work.unanswered = work.unanswered, None
+        return following
 
 
 @dataclass
@@ -261,6 +284,8 @@ class _Round:
     tally: Tally
     due: ColumnElement[bool] | None = None
     """What may be sent, at the moment a statement runs."""
+    unanswered: Claimed | None = None
+    """What was claimed by a commit that has not been answered."""
 
 
 def _goes_on(work: _Round, attempt: Attempt) -> bool:

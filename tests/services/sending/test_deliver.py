@@ -1,5 +1,7 @@
 """The outbox worked off through real SMTP servers."""
 
+import itertools
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -10,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from models.account import Account, ProtocolSettings
@@ -19,7 +22,7 @@ from services.bootstrap import Services, utc_now
 from services.cancel import Cancel
 from services.errors import Cancelled
 from services.protocols.base import Surroundings
-from services.sending import claims, decisions, lease
+from services.sending import claims, decisions, deliver, lease
 from services.sending.deliver import Tally
 from tests.servers.postfix import GREYLISTED_DOMAIN, REFUSED_DOMAIN, Postfix
 from tests.servers.process import free_ports, wait_until
@@ -467,3 +470,24 @@ def test_a_worker_killed_between_the_servers_yes_and_the_commit_sends_nothing_tw
     server.script.hangs.clear()
     take_over(*waiting)
     assert len({mail.content for mail in server.mails}) == 2
+
+
+def test_a_commit_whose_answer_is_lost_leaves_no_message_behind(
+    services: Services, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "_RECORD_PAUSES", (0.1,))
+    account(services, server.port)
+    ids = [queue(services) for _ in range(3)]
+    lose = itertools.chain([False, True], itertools.repeat(False))
+
+    def answer(_session: Session) -> None:
+        if server.mails and next(lose):  # of the commit that claims the last message
+            raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    event.listen(Session, "after_commit", answer)
+    try:
+        assert run(services) == Tally(sent=3)
+    finally:
+        event.remove(Session, "after_commit", answer)
+    assert {services.outbox.get(which).state for which in ids} == {OutboxState.SENT}
+    assert len(server.mails) == 3
