@@ -50,7 +50,8 @@ def copy_store(
     with source.write() as old, target.write() as new:
         _refuse_workers(old, now)
         _refuse_filled(new.connection())
-        _unhurried(new.connection())
+        for session in (old, new):
+            _unhurried(session.connection())
         _copy(old.connection(), new.connection(), tell)
         return Copied(_counted(old.connection(), new.connection()), _decrypted(old, new, vault))
 
@@ -77,10 +78,11 @@ def _refuse_filled(new: Connection) -> None:
         )
 
 
-def _unhurried(new: Connection) -> None:
-    if new.dialect.name == "postgresql":
-        new.execute(text("SET LOCAL statement_timeout = 0"))
-        new.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+def _unhurried(connection: Connection) -> None:
+    """Let each of the two take its time: the old one is idle while the new one commits it all."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 def _copy(old: Connection, new: Connection, tell: Tell) -> None:

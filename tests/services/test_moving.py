@@ -4,6 +4,7 @@ import shutil
 import stat
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from models.work import WorkerRow
 from services.bootstrap import Services
 from services.errors import InvalidInput, ServiceError
 from services.moving import move
-from services.store import backup
+from services.store import backup, server
 from services.store.backup import back_up
 from services.store.check import look_over
 from services.store.copy import copy_store
@@ -106,6 +107,31 @@ def test_text_that_postgresql_refuses_is_mended(filled: Services, elsewhere: Pat
     there = services_in(elsewhere, filled.now)
     assert "a\N{REPLACEMENT CHARACTER}b" in {line.subject for line in there.mail.list().rows}
     there.close()
+
+
+def test_neither_store_loses_patience_with_the_other(
+    both_stores: str, tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(server._SESSION, "idle_in_transaction_session_timeout", 300)
+    source = services_in(tmp_path)
+    save(source, imap_raw())
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    if both_stores == "sqlite":
+        use_database(folder, postgres.url(postgres.create()))
+    else:
+        use_database(folder, f"sqlite:///{folder}/new.sqlite")
+    target = open_store(config_in(folder))
+    slow: list[int] = []
+
+    def tell(done: int, _total: int | None) -> None:
+        if not slow:
+            slow.append(done)
+            time.sleep(1)
+
+    assert copy_store(source.store, target, source.vault, source.now(), tell).secrets == 1
+    target.close()
+    source.close()
 
 
 def test_a_store_that_is_not_empty_is_left_alone(filled: Services, elsewhere: Path) -> None:
