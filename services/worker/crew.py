@@ -47,6 +47,8 @@ class Crew:
             pass  # what a stop is meant to do
         except ServiceError as error:
             self._say(str(error))
+        except Exception as error:  # noqa: BLE001 - a bug met once ends no later round
+            self._say(f"Outbox: {fault(error)}")
 
     def send(self) -> None:
         """Work the outbox off. Raises Cancelled, ServiceError."""
