@@ -12,7 +12,8 @@ from services.errors import NotFound, ServiceError
 from services.results import Result
 
 _CHUNK = 500
-_OWN = (Outcome.IMPORTED, Outcome.SKIPPED, Outcome.ERROR)
+OWN = (Outcome.IMPORTED, Outcome.SKIPPED, Outcome.ERROR)
+"""What the ledger's row of a message itself says; rows of its copies say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def items(session: Session, ids: Collection[int], scope: str) -> dict[int, str]:
     )
     found: dict[int, str] = {}
     for mail_id, item, outcome in session.exec(statement):
-        if outcome in _OWN or mail_id not in found:  # a copy serves where the message itself left
+        if outcome in OWN or mail_id not in found:  # a copy serves where the message itself left
             found[mail_id or 0] = item
     return found
 

@@ -13,10 +13,8 @@ from models.mail import LedgerRow, MailActionRow, MailRow, Outcome, RawMailRow
 from models.queue import QueueMessageRow
 from services.importing.ledger import Entry, mail_values, mark_failed
 from services.mail_index import write_texts
-from services.management.cases import Case
+from services.management.cases import OWN, Case
 from services.queue_rows import close_for_mail, raise_for_mail
-
-_OWN = (Outcome.IMPORTED, Outcome.SKIPPED, Outcome.ERROR)
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,6 @@ def update_ledger(session: Session, mail_id: int, values: dict[str, Any]) -> Non
     known = {name: value for name, value in values.items() if value != ""}
     session.execute(
         update(LedgerRow)
-        .where(col(LedgerRow.mail_id) == mail_id, col(LedgerRow.outcome).in_(_OWN))
+        .where(col(LedgerRow.mail_id) == mail_id, col(LedgerRow.outcome).in_(OWN))
         .values(**known)
     )
