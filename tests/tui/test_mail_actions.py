@@ -1,6 +1,7 @@
 """Forward, Retry, Assign and Dismiss by keys, in the list and in a message."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from models.mail import OutgoingMail
 from services.bootstrap import Services
 from services.config import Config
+from services.errors import ServiceError
+from services.management.service import Management
 from services.protocols.base import Surroundings
 from tests.servers.mailbox import Mailbox
 from tests.servers.tls import Authority
@@ -248,6 +251,22 @@ async def test_long_work_shows_how_far_it_is_and_stops_at_once(
         driver._send("escape", None)
         await until(driver, "Retry was stopped")
         assert len(started) == 2
+
+
+async def test_what_could_not_be_done_at_all_is_not_called_stopped(
+    folder: Path, desk: Services, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_args: object) -> None:
+        time.sleep(0.5)  # long enough for the dialog
+        raise ServiceError("The store does not answer.")
+
+    monkeypatch.setattr(action_run, "PATIENCE", 0.05)
+    monkeypatch.setattr(Management, "dismiss", refused)
+    async with console(folder, *MAIL, "space", "space", config=config) as driver:
+        driver._send("x", "x")
+        await until(driver, "The store does not answer.")
+        await driver.press("escape")
+        assert driver.message == "The store does not answer."
 
 
 def slow_down(monkeypatch: pytest.MonkeyPatch) -> list[int]:

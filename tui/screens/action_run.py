@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from services.errors import Cancelled, ServiceError
 from services.protocols.base import Surroundings
 from services.results import Result, counted, summary
 from services.text import plain
@@ -47,6 +48,7 @@ async def run_action(page: Page[Any], title: str, work: Work) -> Sequence[Result
     dialog.job = task
     results: Sequence[Result] | None = task.result() if done else await page.dialog(dialog)
     if results is None:
+        _raise_refusal(task)
         page.say("warning", f"{title} was stopped. What was done by then stays.")
         return None
     wrong = [result for result in results if not result.done]
@@ -54,6 +56,13 @@ async def run_action(page: Page[Any], title: str, work: Work) -> Sequence[Result
     if len(wrong) > 1:
         await page.dialog(WentWrong(title, results, wrong))
     return results
+
+
+def _raise_refusal(task: "asyncio.Future[Sequence[Result]]") -> None:
+    """Let the page say what the dialog said: it was not stopped, nothing could be done."""
+    failed = task.exception() if task.done() and not task.cancelled() else None
+    if isinstance(failed, ServiceError) and not isinstance(failed, Cancelled):
+        raise failed
 
 
 class ActionRun(RunDialog):
