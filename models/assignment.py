@@ -5,7 +5,7 @@ import re
 from pydantic import Field, field_validator
 
 from models.fields import Line, Section
-from models.mail import BOOKING_PATTERN
+from models.mail import BAD_BOOKING, BOOKING_PATTERN
 
 
 class Assignment(Section):
@@ -21,5 +21,5 @@ class Assignment(Section):
     @classmethod
     def _reference(cls, value: str) -> str:
         if value and not re.fullmatch(BOOKING_PATTERN, value):
-            raise ValueError("Letters, digits, hyphens, dots and slashes only.")
+            raise ValueError(BAD_BOOKING)
         return value

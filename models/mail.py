@@ -19,6 +19,8 @@ from sqlmodel import Field as Col
 
 from models.base import Row
 
+BAD_BOOKING = "A booking reference has 1 to 20 letters, digits, hyphens, dots, slashes."
+"""What is said wherever the pattern refuses one."""
 BOOKING_PATTERN = r"^[A-Za-z0-9./-]{1,20}$"
 """A booking reference, narrow enough to stand in a subject token unambiguously."""
 

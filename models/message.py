@@ -17,7 +17,7 @@ class MessageForm(Section):
     """New Message"""
 
     to: Line = Field("", title="To")
-    """Addresses, with commas between them; a name may precede: Anna Berg <anna@example.com>."""
+    """Addresses, with commas between them. A name may precede: Anna Berg <anna@example.com>."""
 
     cc: Line = Field("", title="CC")
     """Who gets a copy that all can see."""

@@ -140,7 +140,7 @@ def _reopen(session: Session, rows: Sequence[MailRow], by: By) -> None:
 DISMISS = Decision(
     "dismiss",
     "dismissed",
-    "It is no open error any more.",
+    "It is no open error any more; under Outcome “dismissed” it can be reopened.",
     lambda row: "It is dismissed already." if row.dismissed_at is not None else "",
     _dismiss,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from models.account import EmailSettings
 from models.fields import address_key
-from models.mail import BOOKING_PATTERN, Attachment, OutgoingMail
+from models.mail import BAD_BOOKING, BOOKING_PATTERN, Attachment, OutgoingMail
 from services.errors import InvalidInput
 from services.sending.addresses import Mailbox, breaks_header, parse_mailbox, wire_address
 from services.text import plain
@@ -15,7 +15,6 @@ from services.text import plain
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 NO_CC = "Allow CC is not ticked for the System Email Account: no CC recipients."
 NO_BCC = "Allow BCC is not ticked for the System Email Account: no BCC recipients."
-BAD_BOOKING = "A booking reference has 1 to 20 letters, digits, hyphens, dots, slashes."
 _RESTRICTED = r"[A-Za-z0-9!#$&^_.+-]+"  # restricted names, RFC 6838 §4.2
 _MEDIA_TYPE = re.compile(rf"{_RESTRICTED}/{_RESTRICTED}")
 _LABELS = {"sender": "From", "to": "To", "cc": "CC", "bcc": "BCC"}

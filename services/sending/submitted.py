@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from models.account import EmailSettings
 from models.fields import address_key
+from models.mail import BAD_BOOKING
 from models.message import mailboxes
 from models.submission import Submission
 from services.importing.headers import storable
@@ -154,7 +155,7 @@ def _findings(mail: Submitted, terms: Terms) -> Iterator[tuple[str, str]]:
         for name in _word_documents(mail.letter):
             yield "attachments", rules.no_docx(name)
     if rules.bad_booking(mail.booking):
-        yield "booking", rules.BAD_BOOKING
+        yield "booking", BAD_BOOKING
     if not terms.has_envelope:
         yield from _without_envelope(mail, terms.email)
 

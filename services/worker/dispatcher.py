@@ -78,7 +78,7 @@ class Dispatcher:
         statement = text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
         with self._services.store.read() as session:
             waiting = session.connection().execute(statement).scalar_one()
-        return Health("procrastinate", self._services.outbox.workers_alive(), waiting)
+        return Health(self._services.outbox.workers_alive(), waiting)
 
     def put(self, jobs: Iterable[tuple[Kind, str]]) -> None:
         """Put jobs into their queues, but those that wait there already. Raises ServiceError."""

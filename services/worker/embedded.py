@@ -42,7 +42,7 @@ class Embedded:
 
     def health(self) -> Health:
         """See `Engine.health`."""
-        return Health("embedded", self._services.outbox.workers_alive())
+        return Health(self._services.outbox.workers_alive())
 
 
 def run(

@@ -24,7 +24,6 @@ Kind = Literal["import", "outbox"]
 class Health:
     """How an engine stands."""
 
-    engine: str
     workers: int
     """Those that were seen lately."""
     waiting: int = 0
@@ -34,7 +33,7 @@ class Health:
     def words(self) -> str:
         """The same in a sentence."""
         jobs = f", {count(self.waiting, 'job')} waiting" if self.waiting else ""
-        return f"{count(self.workers, 'worker')} seen lately{jobs} ({self.engine})."
+        return f"{count(self.workers, 'worker')} seen lately{jobs}."
 
 
 class Engine(Protocol):

@@ -16,6 +16,7 @@ from services.bootstrap import Services
 from services.sending.drop import DropFolder
 from tests.stores import imap_raw, office365_raw, save, smtp_raw
 from tests.tui.driver import console
+from tui.screens.board import command
 
 
 def add_errors(services: Services, *reasons: str, dismissed: bool = False) -> None:
@@ -181,3 +182,14 @@ async def test_digits_without_a_line_do_nothing(folder: Path, services: Services
     add_errors(services, "unreadable")
     async with console(folder, "2", "9") as driver:
         assert driver.crumbs == ("Home",)
+
+
+def test_the_worker_is_named_as_this_program_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/tourmail")])
+    assert command() == ".venv/bin/tourmail"
+    (tmp_path / "tourmail").touch(0o755)
+    assert command() == "tourmail"

@@ -141,3 +141,12 @@ async def test_the_footer_of_a_drop_down_says_that_enter_chooses(folder: Path) -
         footer = driver.text().splitlines()[-1]
         assert "⏎ Choose" in footer
         assert "Open" not in footer
+
+
+async def test_help_says_while_there_is_more_below(folder: Path) -> None:
+    async with console(folder, *INSERT, "f1") as driver:
+        await driver.settle()
+        assert driver.sees("more below: Down, PgDn")
+        await driver.press(*["pagedown"] * 6)
+        await driver.settle()
+        assert not driver.sees("more below")

@@ -145,7 +145,12 @@ def _show(services: "Services", wanted: "MailFilter", limit: int | None, *, json
     if json:
         write_json_rows(line_values(line) for line in rows)
     else:
-        write_table(*_table(rows), "There is no such mail.")
+        write_table(*_table(rows), _nothing(services))
+
+
+def _nothing(services: "Services") -> str:
+    """Tell a store that nothing was imported into from a search that found nothing."""
+    return "There is no such mail." if services.mail.count() else "No mail was imported yet."
 
 
 def _wanted(

@@ -61,6 +61,7 @@ def show(which: Id, json: Json = False) -> None:
         return
     write_fields((label, _words(value)) for label, value in _facts(message, preview).items())
     rows = [(one.kind, one.address, one.state, one.reply) for one in message.recipients]
+    write([""])
     write_table(("Kind", "Recipient", "State", "Reply"), rows, "It has no recipient.")
     write(["", *plain_lines(preview.text).split("\n")])
 

@@ -1,10 +1,13 @@
 """The right side of Home: what waits for a person, how the accounts fare, and who is at work."""
 
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -199,7 +202,7 @@ def _workers(board: "Board", now: datetime, width: int) -> Iterable[Sequence[Par
     if not board.workers:
         tone = "warn" if board.accounts else "dim"
         mark = glyphs().bad if board.accounts else " "
-        yield [(fit(f"  {mark} none alive: run tourmail worker", width), tone)]
+        yield [(fit(f"  {mark} none alive: run {command()} worker", width), tone)]
 
 
 def _connections(board: "Board", width: int) -> Iterable[BoardLine]:
@@ -245,3 +248,12 @@ def _opens_account(name: str) -> Way:
 def short(title: str) -> str:
     """Return a protocol's title as a narrow column has room for it."""
     return " ".join(title.split()[:2])
+
+
+def command() -> str:
+    """Return what to type for this program: its path where the shell would not find it."""
+    started = Path(sys.argv[0])
+    if started.name != "tourmail" or which("tourmail"):
+        return "tourmail"
+    inside = started.is_absolute() and started.is_relative_to(Path.cwd())
+    return str(started.relative_to(Path.cwd()) if inside else started)

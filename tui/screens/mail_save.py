@@ -25,7 +25,7 @@ class SaveTo(Section):
     """Where a message is saved."""
 
     folder: Line = Field(title="Folder", min_length=1)
-    """The file gets a name of its own there, is never written over another one, and is yours
+    """The file gets a name of its own there. It is never written over another one, and is yours
     alone to read."""
 
 

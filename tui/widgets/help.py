@@ -62,3 +62,14 @@ class HelpDialog(Dialog):
         """Scroll the words."""
         yield VerticalScroll(Static(self.text, markup=False), id="scroll")
         yield KeyLine()
+
+    def on_mount(self) -> None:
+        """Say while there is more below: a cut list looks as if it were whole."""
+        scroll = self.query_one("#scroll")
+        self.watch(scroll, "scroll_y", self._tell_more)
+        self.call_after_refresh(self._tell_more)
+
+    def _tell_more(self) -> None:
+        scroll = self.query_one("#scroll")
+        more = scroll.scroll_offset.y < scroll.max_scroll_y
+        self.query_one("#box").border_subtitle = "more below: Down, PgDn" if more else ""

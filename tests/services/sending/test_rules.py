@@ -18,7 +18,7 @@ def settings(**ticks: bool) -> EmailSettings:
 
 
 def mail(**fields: object) -> OutgoingMail:
-    return OutgoingMail.model_validate({"to": ("anna@agent.test",), **fields})
+    return OutgoingMail.model_validate({"to": ("anna@agent.test",), "subject": "Rooms", **fields})
 
 
 def attachment(name: str, media_type: str = "application/octet-stream") -> Attachment:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.mail import MailActionRow
+from models.mail import BAD_BOOKING, MailActionRow
 from services.bootstrap import Services
 from tests.mails import add
 from tests.stores import START, add_codes, imap_raw, save, services_in, smtp_raw
@@ -167,3 +167,12 @@ def test_a_message_is_tried_from_a_file_or_standard_input(desk: CommandLine) -> 
     assert len(desk.done("mail", "list", "--json").json) == 5, "nothing was changed"
     refused = desk("mail", "simulate", file, "--account", "send")
     assert (refused.code, "SEND does not import" in refused.err) == (1, True)
+
+
+def test_an_empty_store_says_that_nothing_was_imported(tourmail: CommandLine) -> None:
+    assert tourmail.done("mail", "list").err == "No mail was imported yet.\n"
+
+
+def test_assign_tells_the_rule_of_bookings_as_send_does(tourmail: CommandLine) -> None:
+    ended = tourmail("mail", "assign", "1", "--booking", "TP 1")
+    assert ended.err == f"--booking: {BAD_BOOKING}\n"

@@ -1,5 +1,6 @@
 """`tourmail send` and `tourmail outbox`, against an SMTP server that does wrong on request."""
 
+import re
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -224,7 +225,9 @@ def test_show_tells_every_recipient(office: CommandLine, server: SmtpServer) -> 
     shown = office.done("outbox", "show", "1", "--json").json
     states = {one["address"]: (one["kind"], one["state"]) for one in shown["recipients"]}
     assert states == {"a@example.com": ("to", "sent"), "b@example.com": ("bcc", "failed")}
-    assert "No such user" in office.done("outbox", "show", "1").out
+    told = office.done("outbox", "show", "1").out
+    assert "No such user" in told
+    assert re.search(r"\n\nKind +Recipient", told)
 
 
 def test_a_failed_message_is_sent_again(office: CommandLine, server: SmtpServer) -> None:
