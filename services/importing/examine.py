@@ -19,7 +19,6 @@ from services.protocols.base import Body, Header, Surroundings
 from services.sending.compose import parse_token
 from services.store.engine import Store
 
-SAME_CONTENT = "It is here already: same Message-ID and content."
 SAME_HEADERS = "It is here already: same header block and size."
 
 T = TypeVar("T")
@@ -146,9 +145,7 @@ class Examiner:
         copies = self._alike(prints)
         copy = next((c for c in copies if c.content == prints.content), None)
         if copy is not None:
-            known = Verdict(Outcome.KNOWN, Reason.ALREADY_HERE, SAME_CONTENT)
-            of = Fingerprints(size=prints.size, mail_id=self._mail_of(copy))
-            return self.by_header(replace(draft, verdict=known, prints=of))
+            return ledger.known(self.by_header(draft), self._mail_of(copy))
         copies.append(prints)
         verdict = _guarded(_UNREADABLE, self._judged_whole, draft, body.data)
         return self._entry(replace(draft, verdict=verdict, prints=prints), body.data)

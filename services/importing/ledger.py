@@ -5,7 +5,7 @@ mark and counts together, so that a kill at any point leaves everything settled 
 """
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -35,6 +35,7 @@ from services.protocols.base import Mark
 from services.queue_rows import raise_for_mail
 from services.store.search import text_row
 
+SAME_CONTENT = "It is here already: same Message-ID and content."
 _CHUNK = 500
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
@@ -282,6 +283,35 @@ def move_mark(session: Session, account_id: uuid.UUID, mark: Mark, before_start:
     row = row or MailboxMarkRow(account_id=account_id, scope="", cursor="")
     row.scope, row.cursor, row.before_start = mark.scope, mark.cursor, before_start
     session.add(row)
+
+
+def known(entry: Entry, mail_id: int | None) -> Entry:
+    """Return the entry of a message of which a copy is here, as that mail."""
+    verdict = Verdict(Outcome.KNOWN, Reason.ALREADY_HERE, SAME_CONTENT)
+    prints = Fingerprints(size=entry.prints.size, mail_id=mail_id)
+    return Entry(entry.item, verdict, prints, entry.facts, entry.received)
+
+
+def known_by_now(
+    session: Session, account_id: uuid.UUID, entries: Sequence[Entry]
+) -> Sequence[Entry]:
+    """Return entries as they are to be written, in the transaction that writes them.
+
+    Between the look for copies and this moment a retry or an assignment may have brought one.
+    """
+    here = copies(session, account_id, [e.prints.identity for e in entries if _whole(e)])
+    return [_settled(entry, here) for entry in entries] if here else entries
+
+
+def _settled(entry: Entry, here: Mapping[str, Sequence[Fingerprints]]) -> Entry:
+    alike = here.get(entry.prints.identity, ()) if _whole(entry) else ()
+    copy = next((copy for copy in alike if copy.content == entry.prints.content), None)
+    return entry if copy is None else known(entry, copy.mail_id)
+
+
+def _whole(entry: Entry) -> bool:
+    """Tell whether a message is recognised by its content."""
+    return entry.makes_mail and entry.prints.content != ""
 
 
 def vanished(item: str) -> Entry:

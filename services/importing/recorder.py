@@ -37,9 +37,14 @@ class LedgerRecorder:
 
     def commit(
         self, entries: Sequence[Entry], counts: Counts, cursor: str | None, early: int
-    ) -> None:
-        """Write entries, mark and counts together. Raises Fenced, ServiceError."""
+    ) -> Counts:
+        """Write entries, mark and counts together, and return these. Raises Fenced, ServiceError.
+
+        What somebody has imported since the copies were looked up is known by now.
+        """
         with self.store.write() as session:
+            entries = ledger.known_by_now(session, self.claim.account_id, entries)
+            counts = counts.plus(entry.verdict.outcome for entry in entries)
             self.claim.pass_fence(session, **asdict(counts))
             self.claim.check_account(session)
             self.book.write(session, entries)
@@ -48,6 +53,7 @@ class LedgerRecorder:
                 ledger.move_mark(session, self.claim.account_id, mark, self.before + early)
         self.counts = replace(counts)
         self.written += len(entries)
+        return counts
 
 
 @dataclass
@@ -68,7 +74,7 @@ class Rehearsal:
 
     def commit(
         self, entries: Sequence[Entry], counts: Counts, cursor: str | None, early: int
-    ) -> None:
+    ) -> Counts:
         """Note what would be written."""
         for entry in entries:
             if entry.makes_mail and entry.prints.identity:
@@ -76,6 +82,7 @@ class Rehearsal:
             sender = next(iter(entry.facts.senders), "")
             subject, verdict = entry.facts.subject, entry.verdict
             self.lines.append(Rehearsed(str(sender), subject, verdict.outcome, verdict.why))
+        return counts.plus(entry.verdict.outcome for entry in entries)
 
 
 def note_reconciled(account_id: UUID, when: datetime) -> Callable[[Session], None]:

@@ -1,6 +1,7 @@
 """What an import tells about itself: while it goes on, and at its end."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from models.mail import Outcome
@@ -25,6 +26,13 @@ class Counts:
         """Count messages under their outcome."""
         name = "errors" if outcome is Outcome.ERROR else str(outcome)
         setattr(self, name, getattr(self, name) + number)
+
+    def plus(self, outcomes: Iterable[Outcome]) -> "Counts":
+        """Return these counts with more messages."""
+        counts = replace(self)
+        for outcome in outcomes:
+            counts.add(outcome)
+        return counts
 
     @property
     def accounted(self) -> int:

@@ -7,7 +7,6 @@ and stored, the page's next one is fetched; never are more than these two in mem
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from models.account import Account
@@ -35,10 +34,11 @@ class Recorder(Protocol):
 
     def commit(
         self, entries: Sequence[Entry], counts: Counts, cursor: str | None, early: int
-    ) -> None:
-        """Take a batch as a whole; with a `cursor`, everything up to there is settled.
+    ) -> Counts:
+        """Take a batch as a whole, and return `counts` with it in them.
 
-        `early` is how many messages before Import From the walk has passed so far.
+        With a `cursor`, everything up to there is settled. `early` is how many messages before
+        Import From the walk has passed so far.
         """
         ...
 
@@ -124,11 +124,7 @@ class Walk:
     def _commit(self, entries: Sequence[Entry], cursor: str | None) -> None:
         if not entries and cursor is None:
             return  # a comparison found nothing but what is known
-        counts = replace(self.counts)
-        for entry in entries:
-            counts.add(entry.verdict.outcome)
-        self._recorder.commit(entries, counts, cursor, self.early)
-        self.counts = counts
+        self.counts = self._recorder.commit(entries, self.counts, cursor, self.early)
 
     def _tell(self, listing: Listing) -> None:
         counts = self.counts

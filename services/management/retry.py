@@ -11,9 +11,9 @@ from sqlmodel import Session, col, select
 
 from models.mail import LedgerRow, Outcome, Reason
 from services.errors import ServiceError
-from services.importing.examine import SAME_CONTENT, Draft, Examiner
+from services.importing.examine import Draft, Examiner
 from services.importing.headers import header_part
-from services.importing.ledger import Entry
+from services.importing.ledger import SAME_CONTENT, Entry
 from services.importing.verdict import Verdict
 from services.management.cases import Case, case_of, unchanged
 from services.management.mailbox import Mailbox

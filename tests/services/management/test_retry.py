@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import col, update
@@ -14,9 +15,12 @@ from services.cancel import Cancel
 from services.config import Config
 from services.errors import Cancelled, ServiceError
 from services.importing import examine
+from services.importing.recorder import LedgerRecorder
+from services.importing.result import Counts
 from services.management import record
 from services.protocols.base import Surroundings
 from services.protocols.imap_mailbox import ImapImporter
+from services.results import Result
 from tests.servers.tls import Authority
 from tests.services.importing.conftest import GUIDE, OURS, letter
 from tests.services.importing.test_run import bounce
@@ -197,6 +201,29 @@ def test_of_two_copies_that_were_skipped_one_is_imported(manager: Manager) -> No
     results = manager.act("retry", [1, 2])
     assert [r.became for r in results] == ["imported", "still skipped"]
     assert manager.mail(2).reason == "already-here"
+
+
+def test_a_copy_that_an_import_holds_is_not_imported_beside_what_is_retried_meanwhile(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skipped = letter(sender=STRANGER)
+    manager.mailbox.append(skipped)
+    manager.run()
+    assert [row.outcome for row in manager.mails()] == ["skipped"]
+    manager.contact(STRANGER)
+    manager.mailbox.append(b"Received: by another way\r\n" + skipped)
+    commit, said = LedgerRecorder.commit, list[Result]()
+
+    def overtaken(self: LedgerRecorder, *args: Any) -> Counts:
+        if not said:
+            said.extend(manager.act("retry", [1]))
+        return commit(self, *args)
+
+    monkeypatch.setattr(LedgerRecorder, "commit", overtaken)
+    result = manager.run()
+    assert [one.done for one in said] == [True]
+    assert [row.outcome for row in manager.mails()] == ["imported"]
+    assert (result.counts.known, result.counts.imported) == (2, 0)
 
 
 def test_cancel_stops_between_two_messages(busy: Manager) -> None:
