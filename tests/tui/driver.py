@@ -101,6 +101,14 @@ class Driver:
         """Tell whether words stand on the screen, however they are broken into lines."""
         return words in " ".join(self.text().replace("│", " ").split())
 
+    async def until(self, words: str) -> None:
+        """Wait for words that come with a scroll or a timer, not with the key itself."""
+        for _ in range(100):
+            if self.sees(words):
+                return
+            await self.pilot.pause(0.02)
+        raise AssertionError(f"{words!r} does not come:\n{self.text()}")
+
     @property
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb."""

@@ -142,7 +142,7 @@ def test_commands_refuse_it_in_a_sentence(
 async def test_home_tells_it_in_a_sentence(broken: Callable[[Path], None], folder: Path) -> None:
     broken(folder)
     before = content(folder)
-    async with console(folder) as driver:
+    async with console(folder, size=(200, 50)) as driver:  # the sentence beside any long path
         assert driver.sees("The store is not open")
         assert driver.sees(BROKEN[broken].split(". ")[0])
         assert driver.kind == "error"

@@ -70,7 +70,7 @@ async def test_the_keys_are_in_the_footer_and_in_the_help(
         await driver.press("f1")
         assert driver.sees("f forwards to an approved address")
         await driver.press("end")
-        assert driver.sees("R Retry all alike")
+        await driver.until("R Retry all alike")
 
 
 async def test_a_message_is_forwarded_in_two_keys_and_a_second_time_only_when_told(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from models.mail import LedgerRow, MailboxMarkRow, OutboxRecipientRow, OutboxRow
 from models.work import ImportRunRow
@@ -113,7 +113,7 @@ class Desk:
 
     def ledger(self) -> list[LedgerRow]:
         with self.services.store.read() as session:
-            return list(session.exec(select(LedgerRow)))
+            return list(session.exec(select(LedgerRow).order_by(col(LedgerRow.id))))
 
     def mark(self) -> MailboxMarkRow | None:
         with self.services.store.read() as session:
@@ -121,7 +121,7 @@ class Desk:
 
     def runs(self) -> list[ImportRunRow]:
         with self.services.store.read() as session:
-            return list(session.exec(select(ImportRunRow)))
+            return list(session.exec(select(ImportRunRow).order_by(col(ImportRunRow.id))))
 
     def recipients(self) -> dict[str, tuple[str, str]]:
         with self.services.store.read() as session:
