@@ -46,6 +46,15 @@ async def dialog_says(driver: Driver, words: str) -> None:
     raise AssertionError(f"{words!r} does not come:\n{driver.text()}")
 
 
+async def run_begins(driver: Driver, services: Services) -> None:
+    """Wait until the run is in the store: one that is stopped sooner leaves none behind."""
+    for _ in range(500):
+        await driver.pilot.pause(0.02)
+        if runs(services):
+            return
+    raise AssertionError(f"no run begins:\n{driver.text()}")
+
+
 async def test_import_now_accounts_for_every_message(
     folder: Path, config: Config, services: Services, mailbox: Mailbox
 ) -> None:
@@ -140,6 +149,7 @@ async def test_escape_leaves_at_once_and_stops_the_import(
     async with console(folder, *EMAIL_ACCOUNT) as driver:
         driver._send("i", "i")
         await dialog_says(driver, "Connecting")
+        await run_begins(driver, services)
         began = time.monotonic()
         driver._send("escape", None)
         await driver.pilot.pause()
@@ -156,6 +166,7 @@ async def test_leaving_the_console_stops_the_import(
     async with console(folder, *EMAIL_ACCOUNT) as driver:
         driver._send("i", "i")
         await dialog_says(driver, "Connecting")
+        await run_begins(driver, services)
         await driver.app._quit()
         assert driver.app.door.busy == 0
     assert [run.state for run in runs(services)] == ["cancelled"]

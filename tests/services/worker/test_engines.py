@@ -303,7 +303,10 @@ def test_the_jobs_of_a_dead_worker_are_tidied_away(services: Services) -> None:
     asyncio.run(tidy())
     made.end()
     with services.store.read() as session:
-        left = session.connection().execute(text("SELECT count(*) FROM procrastinate_jobs"))
+        # The life that was made queues sweeps of its own.
+        left = session.connection().execute(
+            text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'outbox'")
+        )
         assert left.scalar() == 0
 
 
