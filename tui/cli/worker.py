@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.codes import INTERRUPTED
+from tui.cli.codes import INTERRUPTED, of_several
 from tui.cli.common import Json, opened, single
 from tui.cli.output import say, write_json
 
@@ -21,7 +21,10 @@ def app(_name: str) -> typer.Typer:
 
 
 def work(once: Once = False, json: Json = False) -> None:
-    """Send and import what is due, until SIGTERM or Ctrl+C, which finish or hand back."""
+    """Send and import what is due, until SIGTERM or Ctrl+C, which finish or hand back.
+
+    With --once, exits with 1 or 3 where imports failed; what became of messages is counted only.
+    """
     from services.worker.embedded import run
     from tui.cli.interrupts import cancelling
 
@@ -38,3 +41,5 @@ def work(once: Once = False, json: Json = False) -> None:
         say(", ".join(words) + ".")
     if stop.requested and stop.number == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
+    if once:
+        raise typer.Exit(of_several(tally.imports + tally.total, tally.imports_failed))
