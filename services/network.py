@@ -6,6 +6,7 @@ Every wait is bounded by the account's Timeout, and by ten times that for a serv
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ from services.errors import ConnectionFailed, ServiceError
 
 DRIP_FACTOR = 10
 """A command whose bytes keep trickling ends after this many Timeouts."""
+
+_LEAST = 0.1
+"""The part of the Timeout left for connecting where the resolver took all of it."""
 
 HANDSHAKE = 60.0
 """Seconds for TLS to start on a connection that has no timeout of its own."""
@@ -39,15 +43,20 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def connect(host: str, port: int, timeout: float, cancel: Cancel) -> socket.socket:
-    """Open a TCP connection to the first address that answers, within `timeout` seconds each.
+    """Open a TCP connection to the first address that answers, within `timeout` seconds in all.
 
     Raises ConnectionFailed with what to check; Cancelled.
     """
+    deadline = time.monotonic() + timeout
     last: OSError | None = None
-    for address in resolve(host, port):
+    addresses = resolve(host, port)
+    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         cancel.check()
+        share = max(deadline - time.monotonic(), timeout * _LEAST) / left
         try:
-            return _connect_one(address, port, timeout, cancel)
+            sock = _connect_one(address, port, share, cancel)
+            sock.settimeout(timeout)
+            return sock
         except OSError as error:
             cancel.check()
             last = error

@@ -1,0 +1,55 @@
+"""Reaching a host that has several addresses, of which some do not answer."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from services.cancel import Cancel
+from services.errors import ConnectionFailed
+from services.network import connect
+
+LIVE, SILENT, SILENT_TOO = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+TIMEOUT = 0.8
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that one address answers on; two others let everybody wait."""
+    with ExitStack() as stack:
+        live = stack.enter_context(socket.create_server((LIVE, 0)))
+        port = int(live.getsockname()[1])
+        for address in (SILENT, SILENT_TOO):
+            stack.enter_context(socket.create_server((address, port), backlog=0))
+            # Linux answers nobody any more once the queue is full.
+            stack.enter_context(socket.create_connection((address, port)))
+        yield port
+
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the name server says, in this order."""
+    found: list[str] = []
+    monkeypatch.setattr("services.network.resolve", lambda _host, _port: found)
+    return found
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+    port: int, addresses: list[str]
+) -> None:
+    addresses += [SILENT, SILENT_TOO, LIVE]
+    began = time.monotonic()
+    with connect("mail.test", port, TIMEOUT, Cancel()) as sock:
+        assert sock.getpeername() == (LIVE, port)
+        assert sock.gettimeout() == TIMEOUT, "reads have the whole of it"
+    assert time.monotonic() - began < TIMEOUT
+
+
+def test_all_addresses_together_get_one_timeout(port: int, addresses: list[str]) -> None:
+    addresses += [SILENT, SILENT_TOO]
+    began = time.monotonic()
+    with pytest.raises(ConnectionFailed, match=r"within 0\.8 seconds"):
+        connect("mail.test", port, TIMEOUT, Cancel())
+    assert 0.9 * TIMEOUT < time.monotonic() - began < 1.6 * TIMEOUT
