@@ -1,12 +1,12 @@
 """Contacts in bulk: what a file says of each agent and supplier replaces what is stored of it."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import islice
 
 from sqlmodel import Session, col, select
 
 from models.contacts import ContactForm, ContactRow, PartyForm, PartyRow
 from models.fields import address_key, name_key
+from services.chunks import chunks
 from services.contact_file import Entry
 from services.errors import InvalidInput
 from services.history import History
@@ -36,7 +36,8 @@ def load_contacts(session: Session, history: History, entries: Collection[Entry]
     loads = [
         _Load(session, history, types, kind, groups)
         for kind, every in kinds.items()
-        for groups in _batches(every)
+        for codes in chunks(every, BATCH)
+        for groups in ({code: every[code] for code in codes},)
     ]
     results = [result for load in loads for result in load.run()]
     return LoadResult(
@@ -106,12 +107,6 @@ class _Load:
             if contact:
                 type_id = self._types.ids[name_key(contact.contact_type)]
                 yield (address_key(contact.email), type_id), contact
-
-
-def _batches(groups: Groups) -> Iterator[Groups]:
-    rest = iter(groups.items())
-    while batch := dict(islice(rest, BATCH)):
-        yield batch
 
 
 def _refuse_types(entries: Collection[Entry], types: ContactTypes) -> None:

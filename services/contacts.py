@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import func
@@ -12,6 +13,7 @@ from models.codes import ContactTypeRow
 from models.contacts import ContactRow, PartyForm, PartyRow
 from models.history import Act
 from services import people
+from services.chunks import chunks
 from services.codes import used_by
 from services.contact_file import parse
 from services.contact_load import load_contacts
@@ -173,11 +175,11 @@ def known_senders(
         select(ContactRow, PartyRow, ContactTypeRow)
         .join(PartyRow, col(PartyRow.id) == ContactRow.party_id)
         .join(ContactTypeRow, col(ContactTypeRow.id) == ContactRow.contact_type_id)
-        .where(col(ContactRow.email_key).in_(set(keys)))
         .order_by(col(ContactRow.id))
     )
+    of_some = (statement.where(col(ContactRow.email_key).in_(some)) for some in chunks(keys))
     found: dict[str, list[KnownContact]] = {}
-    for contact, party, contact_type in session.exec(statement):
+    for contact, party, contact_type in chain.from_iterable(map(session.exec, of_some)):
         found.setdefault(contact.email_key, []).append(
             KnownContact(
                 contact.id or 0,

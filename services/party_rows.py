@@ -10,6 +10,7 @@ from models.codes import ContactTypeRow
 from models.contacts import ContactForm, ContactRow, PartyForm, PartyRow, PartyTextRow
 from models.fields import address_key, name_key
 from models.history import Act
+from services.chunks import chunks
 from services.differences import differences
 from services.errors import InvalidInput, NotFound
 from services.history import History
@@ -111,8 +112,8 @@ def reconcile(
     """
     old = {(row.email_key, row.contact_type_id): row for row in there}
     surplus = [row.id for key, row in old.items() if key not in wanted]
-    if surplus:
-        session.exec(delete(ContactRow).where(col(ContactRow.id).in_(surplus)))
+    for some in chunks(surplus):
+        session.exec(delete(ContactRow).where(col(ContactRow.id).in_(some)))
     updated = 0
     rows = {key: row for key, row in old.items() if key in wanted}
     for key, contact in wanted.items():

@@ -17,6 +17,7 @@ from models.queue import QueueMessageRow
 from models.work import ImportRunRow, RunState
 from services import account_list
 from services.account_list import AccountLine
+from services.chunks import chunks
 from services.expiry import expiry_warning
 from services.importing.result import WITHOUT_ROW
 from services.store.engine import Store
@@ -78,11 +79,10 @@ class SystemEvents:
         ]
         if rows:
             session.connection().execute(insert(QueueMessageRow), rows)
-        session.execute(
-            update(QueueMessageRow)
-            .where(col(QueueMessageRow.id).in_(plan.over), col(QueueMessageRow.done_at).is_(None))
-            .values(done_at=self._now(), done_by=OVER)
-        )
+        over = update(QueueMessageRow).values(done_at=self._now(), done_by=OVER)
+        for some in chunks(plan.over):
+            those = col(QueueMessageRow.id).in_(some)
+            session.execute(over.where(those, col(QueueMessageRow.done_at).is_(None)))
 
 
 def _alone(session: Session) -> None:

@@ -1,17 +1,16 @@
 """Stored mail as an action takes it up: its rows, its bytes, and where its mailbox has it."""
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from sqlmodel import Session, col, select
 
 from models.mail import LedgerRow, MailRow, Outcome, RawMailRow
+from services.chunks import chunks
 from services.errors import NotFound, ServiceError
 from services.results import Result
 
-_CHUNK = 500
 OWN = (Outcome.IMPORTED, Outcome.SKIPPED, Outcome.ERROR)
 """What the ledger's row of a message itself says; rows of its copies say otherwise."""
 
@@ -43,8 +42,7 @@ class Case:
 def briefs(session: Session, ids: Sequence[int]) -> list[Brief]:
     """Return what is known of these messages, in their order, each once; others are left out."""
     found: dict[int, Brief] = {}
-    rest = iter(dict.fromkeys(ids))
-    while chunk := list(islice(rest, _CHUNK)):
+    for chunk in chunks(ids):
         statement = select(MailRow.id, MailRow.account_id, MailRow.size)
         for mail_id, account_id, size in session.exec(statement.where(col(MailRow.id).in_(chunk))):
             found[mail_id or 0] = Brief(mail_id or 0, account_id, size)
@@ -54,7 +52,7 @@ def briefs(session: Session, ids: Sequence[int]) -> list[Brief]:
 def named(session: Session, results: Sequence[Result]) -> list[Result]:
     """Return results that say which messages they are about."""
     subjects: dict[int, str] = {}
-    for chunk in chunks([result.id for result in results], _CHUNK):
+    for chunk in chunks(result.id for result in results):
         statement = select(MailRow.id, MailRow.subject).where(col(MailRow.id).in_(chunk))
         subjects |= {mail_id or 0: subject for mail_id, subject in session.exec(statement)}
     return [replace(result, about=subjects.get(result.id, "")) for result in results]
@@ -105,10 +103,3 @@ def unchanged(session: Session, case: Case) -> MailRow:
     ):
         raise ServiceError("Somebody else has just changed what became of it.", "Look again.")
     return row
-
-
-def chunks(ids: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Cut numbers, each once, into lists of at most `size`."""
-    rest = iter(dict.fromkeys(ids))
-    while chunk := list(islice(rest, size)):
-        yield chunk

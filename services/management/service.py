@@ -12,12 +12,13 @@ from models.mail import MailRow, Outcome
 from services.accounts import AccountService
 from services.actor import Actor
 from services.causes import Cause, alike, cause_of, is_open_error
+from services.chunks import chunks
 from services.errors import ServiceError
 from services.forms import check
 from services.importing.run import ImportService
 from services.management import decide
 from services.management.batches import Batches, Fetched, Tell
-from services.management.cases import Case, briefs, chunks, mail_of, named
+from services.management.cases import Case, briefs, mail_of, named
 from services.management.forward import Approved, Forward, approved, forwarded_before
 from services.management.mailbox import Mailbox, Unfetchable
 from services.management.record import By

@@ -16,6 +16,7 @@ from sqlalchemy import BindParameter, ColumnElement, Update, bindparam
 from sqlmodel import Session, and_, col, func, or_, select, update
 
 from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
+from services.chunks import chunks
 from services.errors import Fenced
 from services.sending.settle import Settlement
 
@@ -234,14 +235,13 @@ def expire(session: Session, now: datetime) -> int:
 
 def change_due(session: Session, ids: Sequence[int], state: RecipientState, words: str) -> None:
     """Give every recipient of these messages that is still due another state."""
-    session.execute(
-        update(OutboxRecipientRow)
-        .where(
-            col(OutboxRecipientRow.outbox_id).in_(ids),
-            col(OutboxRecipientRow.state) == RecipientState.DUE,
+    still = update(OutboxRecipientRow).where(col(OutboxRecipientRow.state) == RecipientState.DUE)
+    for some in chunks(ids):
+        session.execute(
+            still.where(col(OutboxRecipientRow.outbox_id).in_(some))
+            .values(state=state, reply=words)
+            .execution_options(synchronize_session=False)
         )
-        .values(state=state, reply=words)
-    )
 
 
 def _lapsed(now: datetime) -> ColumnElement[bool]:

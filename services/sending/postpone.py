@@ -1,14 +1,15 @@
 """What an account's own trouble (no connection, no login) does to all mail that waits for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, select, update
 
-from models.mail import OutboxRow, RecipientState
+from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
+from services.chunks import chunks
 from services.errors import ServiceError
-from services.sending.claims import change_due, recipient_states
+from services.sending.claims import change_due
 from services.sending.settle import GIVE_UP_AFTER, overall, retry_delay
 
 
@@ -56,10 +57,26 @@ def wait_for_slot(session: Session, due: ColumnElement[bool], until: datetime, w
 
 def fail(session: Session, which: ColumnElement[bool], words: str) -> int:
     """Give messages up for good and return how many; single recipients' fate before stays."""
-    ids = session.exec(select(OutboxRow.id).where(which)).all()
-    change_due(session, [one for one in ids if one], RecipientState.FAILED, words)
-    for one in ids:
-        state = overall(list(recipient_states(session, one or 0).values()))
-        values = {"state": state, "last_error": words, "next_attempt_at": None}
-        session.execute(update(OutboxRow).where(col(OutboxRow.id) == one).values(**values))
+    ids = [one or 0 for one in session.exec(select(OutboxRow.id).where(which))]
+    change_due(session, ids, RecipientState.FAILED, words)
+    for some in chunks(ids):
+        for state, those in _by_state(session, some).items():
+            session.execute(
+                update(OutboxRow)
+                .where(col(OutboxRow.id).in_(those))
+                .values(state=state, last_error=words, next_attempt_at=None)
+                .execution_options(synchronize_session=False)
+            )
     return len(ids)
+
+
+def _by_state(session: Session, ids: Sequence[int]) -> dict[OutboxState, list[int]]:
+    """Return messages by the state that their recipients' states come to."""
+    states: dict[int, list[RecipientState]] = {one: [] for one in ids}
+    statement = select(OutboxRecipientRow.outbox_id, OutboxRecipientRow.state)
+    for one, state in session.exec(statement.where(col(OutboxRecipientRow.outbox_id).in_(ids))):
+        states[one].append(RecipientState(state))
+    found: dict[OutboxState, list[int]] = {}
+    for one, those in states.items():
+        found.setdefault(overall(those), []).append(one)
+    return found
