@@ -32,6 +32,7 @@ from services.party_rows import (
     replace_contacts,
 )
 from services.people import Person
+from services.store.counting import counted
 from services.store.engine import Store
 from services.store.search import PARTIES, matching
 
@@ -90,10 +91,9 @@ class ContactService:
         return cut([PartyLine(*row) for row in found], limit, backwards, lambda row: row.code)
 
     def count(self, kind: str, text: str = "") -> int:
-        """Return how many a list with this filter has."""
+        """Return how many a list with this filter has; above `COUNTED`, one more than that."""
         with self._store.read() as session:
-            statement = select(func.count()).select_from(PartyRow)
-            return int(session.exec(_filtered(session, statement, kind, text)).one())
+            return counted(session, _filtered(session, select(PartyRow.id), kind, text))
 
     def people(self, text: str = "", after: str | None = None, limit: int = 200) -> Page[Person]:
         """Return contacts of all agents and suppliers, to choose whom to write to."""

@@ -7,15 +7,18 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from models.contacts import PartyRow
-from models.mail import MailRow, OutboxRow, OutboxState, Outcome
+from models.mail import OutboxState
 from models.work import ImportRunRow, RunState, WorkerRow
 from services import account_list
 from services.account_list import AccountLine
+from services.causes import open_reasons
 from services.connection_use import MailboxUse, in_use
 from services.connections import Connections
 from services.importing.result import Counts
 from services.queue_messages import QueueMessages
+from services.sending import views
 from services.sending.drop import DropFolder
+from services.store.counting import counted
 from services.store.engine import Store
 from services.worker.alive import ALIVE_WITHIN
 
@@ -42,12 +45,13 @@ class Board:
     mine: int = 0
     """Open queue messages for the user who has logged in."""
     outbox: dict[str, int] = field(default_factory=dict)
-    """Outgoing mail that is not sent yet, or stuck, by state."""
+    """Outgoing mail that is not sent yet, or stuck, by state; counted up to `COUNTED`."""
     workers: Sequence[WorkerLine] = ()
     connections: Sequence[MailboxUse] = ()
     today: Counts = field(default_factory=Counts)
     """What imports that began today have done."""
     agents: int = 0
+    """Counted up to `COUNTED`, as suppliers are."""
     suppliers: int = 0
     dropped: int = 0
     """Messages of other programs that lie in the drop folder."""
@@ -83,7 +87,7 @@ class Dashboard:
         with self._store.read() as session:
             return Board(
                 account_list.lines(session, "", local),
-                _errors(session),
+                open_reasons(session),
                 mine,
                 _outbox(session),
                 _workers(session, now),
@@ -95,24 +99,9 @@ class Dashboard:
             )
 
 
-def _errors(session: Session) -> dict[str, int]:
-    statement = (
-        select(MailRow.reason, func.count())
-        .where(MailRow.outcome == Outcome.ERROR, col(MailRow.dismissed_at).is_(None))
-        .group_by(col(MailRow.reason))
-        .order_by(func.count().desc(), col(MailRow.reason))
-    )
-    return dict(session.exec(statement).all())
-
-
 def _outbox(session: Session) -> dict[str, int]:
     wanted = (OutboxState.QUEUED, OutboxState.SENDING, *STUCK)
-    statement = (
-        select(OutboxRow.state, func.count())
-        .where(col(OutboxRow.state).in_(wanted))
-        .group_by(col(OutboxRow.state))
-    )
-    return dict(session.exec(statement).all())
+    return {state: number for state, number in views.counts(session, wanted).items() if number}
 
 
 def _workers(session: Session, now: datetime) -> list[WorkerLine]:
@@ -153,4 +142,4 @@ def _today(session: Session, midnight: datetime) -> Counts:
 
 
 def _parties(session: Session, kind: str) -> int:
-    return session.exec(select(func.count()).where(PartyRow.kind == kind)).one()
+    return counted(session, select(PartyRow.id).where(PartyRow.kind == kind))

@@ -6,7 +6,7 @@ Everything here is foreign text: faces neutralise it before they show it.
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session
 
 from models.mail import MailRow, RawMailRow
 from services.causes import CauseLine, advice, open_causes
@@ -17,10 +17,9 @@ from services.importing.parse import attached, preview
 from services.mail_filter import MailFilter, place_of, selection
 from services.mail_views import MailLine, MailView, actions, answered, mail_lines
 from services.paging import Page, cut, direction
+from services.store.counting import counted
 from services.store.engine import Store
-
-COUNTED = 10_000
-"""Counting goes on up to so many: of a longer list nobody asks how much longer."""
+from services.text import COUNTED
 
 
 class MailService:
@@ -52,9 +51,7 @@ class MailService:
         """
         with self._store.read() as session:
             found = selection(session, wanted or MailFilter(), MailRow.id)
-            statement = found.statement(session, backwards=False, after=None)
-            some = statement.order_by(None).limit(most + 1).subquery()
-            return int(session.exec(select(func.count()).select_from(some)).one())
+            return counted(session, found.statement(session, backwards=False, after=None), most)
 
     def causes(self) -> Sequence[CauseLine]:
         """Return the causes of open errors, the most frequent first."""

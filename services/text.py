@@ -51,6 +51,20 @@ def clock(moment: datetime | None, now: datetime) -> str:
     return f"{local:%Y-%m-%d}"
 
 
+COUNTED = 10_000
+"""Long lists are counted up to so many: nobody asks how much longer they are."""
+
+
+def figure(number: int) -> str:
+    """Return the number of a long list; above `COUNTED` it is not known: ``10,000+``."""
+    return f"{number:,}" if number <= COUNTED else f"{COUNTED:,}+"
+
+
+def counted_words(number: int, one: str, many: str | None = None) -> str:
+    """Return the number of a long list with its noun."""
+    return f"{figure(number)} {one if number == 1 else many or one + 's'}"
+
+
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: ``1 contact``, ``2 contacts``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

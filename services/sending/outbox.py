@@ -9,7 +9,7 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 
 from models.mail import OutboxRow, OutboxState, OutgoingMail
 from models.work import WorkerRow
@@ -107,12 +107,9 @@ class Outbox:
         return preview(self.raw(which))
 
     def counts(self) -> dict[OutboxState, int]:
-        """Return how many messages are in each state; states without any are 0."""
+        """Return how many messages are in each state; above `COUNTED`, one more than that."""
         with self._store.read() as session:
-            rows = session.exec(
-                select(OutboxRow.state, func.count()).group_by(col(OutboxRow.state))
-            ).all()
-        return dict.fromkeys(OutboxState, 0) | {OutboxState(at): n for at, n in rows}
+            return views.counts(session, list(OutboxState))
 
     def workers_alive(self) -> int:
         """Return how many workers were seen lately; without any, what is queued stays so."""

@@ -12,6 +12,7 @@ from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientSta
 from services.errors import NotFound
 from services.paging import Page, cut, direction
 from services.people import contact_words
+from services.store.counting import counted_each
 from services.store.search import OUTBOX, matching
 
 
@@ -62,7 +63,7 @@ def page(
 ) -> Page[OutboxMessage]:
     """Return messages newest first; `text` is sought in subjects, bookings, ids and recipients.
 
-    What is sought is read as `services.store.search.terms` does.
+    What is sought is read as `services.store.folding.terms` does.
     """
     backwards, place = direction(after)
     where = [] if state is None else [col(OutboxRow.state) == state]
@@ -72,6 +73,12 @@ def page(
         where.append(number > int(place) if backwards else number < int(place))
     found = _read(session, where, limit + 1, backwards=backwards)
     return cut(found, limit, backwards, lambda row: str(row.id))
+
+
+def counts(session: Session, states: Sequence[OutboxState]) -> dict[OutboxState, int]:
+    """Return how many messages are in each state; above `COUNTED`, one more than that."""
+    each = [select(OutboxRow.id).where(OutboxRow.state == state) for state in states]
+    return dict(zip(states, counted_each(session, each), strict=True))
 
 
 def one(session: Session, which: int) -> OutboxMessage:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.text import clock, count, plain, plain_lines
+from services.text import clock, count, counted_words, plain, plain_lines
 
 ANY = st.text(st.characters(codec=None))
 
@@ -71,4 +71,9 @@ def test_numbers_have_nouns() -> None:
         "0 contacts",
         "1 contact",
         "1,204 contacts",
+    ]
+    assert [counted_words(n, "contact") for n in (1, 10_000, 10_001)] == [
+        "1 contact",
+        "10,000 contacts",
+        "10,000+ contacts",
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from services.text import count, plain
+from services.text import count, counted_words, plain
 from tui.widgets.chrome import fit
 from tui.widgets.glyphs import glyphs
 from tui.widgets.lines import LineView, Part
@@ -156,9 +156,11 @@ def waiting_lines(board: "Board", now: datetime) -> Iterable[BoardLine]:
     ):
         if number := board.outbox.get(state, 0):
             tone = "bad" if state is FAILED else "warn"
-            yield BoardLine([(f"{count(number, 'message')} {words}", tone)], _opens(OUTBOX, state))
+            yield BoardLine(
+                [(f"{counted_words(number, 'message')} {words}", tone)], _opens(OUTBOX, state)
+            )
     if board.stuck:
-        words = f"{count(board.stuck, 'message')} to send, and no worker is alive"
+        words = f"{counted_words(board.stuck, 'message')} to send, and no worker is alive"
         yield BoardLine([(words, "warn")], _opens(OUTBOX, QUEUED))
     for line in board.accounts:
         if line.secret_warning:

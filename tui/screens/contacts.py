@@ -7,7 +7,7 @@ from models.contacts import PartyForm
 from models.fields import Section
 from services.contacts import PartyLine
 from services.paging import Page as Rows
-from services.text import count
+from services.text import count, counted_words
 from tui.widgets.list_page import ListPage
 from tui.widgets.record_list import Column, RecordList
 from tui.widgets.record_page import RecordPage, Stored
@@ -75,7 +75,7 @@ class Parties(ListPage):
     async def _count(self, text: str) -> None:
         services = await self.services()
         number = await self.ask(lambda: services.contacts.count(self.argument, text))
-        self.state = count(number, *NOUNS[self.argument])
+        self.state = counted_words(number, *NOUNS[self.argument])
 
 
 class PartyPage(RecordPage):

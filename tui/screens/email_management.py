@@ -8,11 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widget import Widget
 
-from services.mail import COUNTED
 from services.mail_views import MailLine
 from services.paging import Page as Rows
 from services.results import Result
-from services.text import count
+from services.text import counted_words
 from tui.screens.mail_actions import ACTIONS_HELP, MailActions
 from tui.screens.mail_columns import mail_columns
 from tui.screens.mail_filters import FILTERS, Narrowed
@@ -120,10 +119,8 @@ class EmailManagement(MailActions, RowsPage):
 
     def _tell(self, number: int) -> None:
         self._number = number
-        more = f"more than {COUNTED:,} messages"
-        words = count(number, *self.NOUN) if number <= COUNTED else more
         marked = f"{len(self.list.marked):,} marked of " if self.list.marked else ""
-        self.state = f"{marked}{words}"
+        self.state = f"{marked}{counted_words(number, *self.NOUN)}"
 
     def on_record_list_marked(self, event: RecordList.Marked) -> None:
         """Say how many are marked."""

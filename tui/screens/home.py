@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from services.errors import ServiceError
-from services.text import count
+from services.text import count, figure
 from tui.menu import place
 from tui.screens.board import (
     MAIL,
@@ -132,11 +132,15 @@ def _notes(board: "Board") -> dict[tuple[str, ...], Note]:
     """Return what stands beside the menu's entries."""
     errors, uncertain = sum(board.errors.values()), board.outbox.get(UNCERTAIN, 0)
     queued = board.outbox.get(QUEUED, 0) + board.outbox.get("sending", 0)
-    sending = (f"{uncertain:,} uncertain", "warn") if uncertain else (f"{queued:,} waiting", "dim")
+    sending = (
+        (f"{figure(uncertain)} uncertain", "warn")
+        if uncertain
+        else (f"{figure(queued)} waiting", "dim")
+    )
     return {
         MAIL: (count(errors, "error"), "bad") if errors else ("", ""),
         QUEUE: (f"{board.mine:,} open", "warn") if board.mine else ("", ""),
         OUTBOX: sending if uncertain or queued else ("", ""),
-        ("Home", "Contacts", "Agents"): (f"{board.agents:,}", "dim"),
-        ("Home", "Contacts", "Suppliers"): (f"{board.suppliers:,}", "dim"),
+        ("Home", "Contacts", "Agents"): (figure(board.agents), "dim"),
+        ("Home", "Contacts", "Suppliers"): (figure(board.suppliers), "dim"),
     }

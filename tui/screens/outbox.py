@@ -9,7 +9,7 @@ from textual.widget import Widget
 from models.mail import OutboxState
 from services.paging import Page as Rows
 from services.sending.views import OutboxMessage
-from services.text import count
+from services.text import counted_words, figure
 from tui.screens.new_message import NewMessage
 from tui.screens.outbox_message import OutboxMessagePage, act, offered, state_tone
 from tui.screens.send_due import SendDue
@@ -119,9 +119,9 @@ class Outbox(RowsPage):
         waits = (counts[OutboxState.QUEUED] or dropped) and not alive
         self.query_one(FilterLine).warning = "no worker runs: w sends what is due" if waits else ""
         pressing = (OutboxState.QUEUED, OutboxState.UNCERTAIN, OutboxState.FAILED)
-        parts = [f"{counts[state]:,} {state}" for state in pressing if counts[state]]
+        parts = [f"{figure(counts[state])} {state}" for state in pressing if counts[state]]
         parts += [f"{dropped:,} handed over"] if dropped else []
-        self._standing = ", ".join([count(sum(counts.values()), *self.NOUN), *parts])
+        self._standing = ", ".join([counted_words(sum(counts.values()), *self.NOUN), *parts])
         self._tell()
 
     def _tell(self) -> None:

@@ -18,6 +18,7 @@ from services.sending import claims
 from services.sending.claims import LEASE, Claimed
 from services.sending.compose import parse_token
 from services.sending.settle import Attempt, Settlement, settle
+from services.store import counting
 from tests.stores import Clock, save, services_in, smtp_raw
 
 TO = "anna@agent.test"
@@ -432,6 +433,15 @@ def test_filters_and_counts_by_state(services: Services) -> None:
     counts = services.outbox.counts()
     assert (counts[OutboxState.QUEUED], counts[OutboxState.CANCELLED]) == (1, 1)
     assert counts[OutboxState.SENT] == 0
+
+
+def test_counting_stops_where_nobody_asks_for_more(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "COUNTED", 2)
+    for _ in range(4):
+        services.outbox.accept(mail())
+    assert services.outbox.counts()[OutboxState.QUEUED] == 3
 
 
 def test_a_worker_that_was_not_seen_lately_does_not_count(services: Services, clock: Clock) -> None:
