@@ -124,6 +124,12 @@ class OutboxRow(Row, table=True):
         Index("ix_outbox_due", "state", "next_attempt_at"),
         Index("ix_outbox_state_id", "state", "id"),
         Index("ix_outbox_account_state", "account_id", "state"),
+        Index(
+            "ix_outbox_contact",
+            "contact_id",
+            sqlite_where=text("contact_id IS NOT NULL"),
+            postgresql_where=text("contact_id IS NOT NULL"),
+        ),
     )
 
     id: int | None = Col(default=None, primary_key=True)
@@ -198,9 +204,28 @@ class MailRow(Row, table=True):
         Index("ix_mail_outcome_received", "outcome", "received_at", "id"),
         Index("ix_mail_account_received", "account_id", "received_at", "id"),
         Index("ix_mail_account_outcome_received", "account_id", "outcome", "received_at", "id"),
-        Index("ix_mail_contact_received", "contact_id", "received_at", "id"),
+        Index(
+            "ix_mail_contact",
+            "contact_id",
+            sqlite_where=text("contact_id IS NOT NULL"),
+            postgresql_where=text("contact_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_mail_type_received",
+            "contact_type_id",
+            "received_at",
+            "id",
+            sqlite_where=text("contact_id IS NOT NULL"),
+            postgresql_where=text("contact_id IS NOT NULL"),
+        ),
         Index("ix_mail_queue_received", "queue_id", "received_at", "id"),
-        Index("ix_mail_cause", "outcome", "reason", "from_key"),
+        Index(
+            "ix_mail_skipped_cause",
+            "reason",
+            "from_key",
+            sqlite_where=text("outcome || '' = 'skipped' AND dismissed_at IS NULL"),
+            postgresql_where=text("outcome || '' = 'skipped' AND dismissed_at IS NULL"),
+        ),
         Index(
             "ix_mail_forwarded",
             "received_at",
@@ -223,6 +248,16 @@ class MailRow(Row, table=True):
             sqlite_where=text("outcome = 'error' AND dismissed_at IS NULL"),
             postgresql_where=text("outcome = 'error' AND dismissed_at IS NULL"),
         ),
+        Index(
+            "ix_mail_open_cause",
+            "reason",
+            "from_key",
+            "received_at",
+            "outcome",
+            "dismissed_at",
+            sqlite_where=text("outcome || '' = 'error' AND dismissed_at IS NULL"),
+            postgresql_where=text("outcome || '' = 'error' AND dismissed_at IS NULL"),
+        ),
     )
 
     id: int | None = Col(default=None, primary_key=True)
@@ -237,12 +272,14 @@ class MailRow(Row, table=True):
     received_at: datetime
     from_name: str = ""
     from_address: str = ""
-    from_key: str = Col(default="", index=True)
+    from_key: str = ""
     recipients: str = ""
     subject: str = ""
-    message_id: str = Col(default="", index=True)
-    booking: str | None = Col(default=None, index=True)
+    message_id: str = ""
+    booking: str | None = None
     contact_id: int | None = Col(default=None, foreign_key="contact.id", ondelete="SET NULL")
+    contact_type_id: int | None = None
+    """The contact's type, by which mail is listed; says nothing where the contact is gone."""
     queue_id: int | None = Col(default=None, foreign_key="queue_destination.id")
     answers_id: int | None = Col(default=None, foreign_key="outbox.id", ondelete="SET NULL")
     automatic: bool = False

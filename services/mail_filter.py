@@ -4,23 +4,22 @@ A list is read in its order until a page is full. That is quick where much of it
 slow where next to nothing is; so what is scarce is looked up first, and then only that is read.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
-from sqlmodel import Session, col, exists, select
+from sqlmodel import Session, col, func, select
 
 from models.account import EmailAccountRow
 from models.codes import ContactTypeRow, QueueDestinationRow
-from models.contacts import ContactRow
 from models.fields import name_key
 from models.mail import MailRow, Outcome
 from services.causes import Cause, alike, is_open_error
 from services.errors import InvalidInput, NotFound
-from services.store.search import MAIL, Plan, Search, having, place, search_in, terms
+from services.store.folding import place, terms
+from services.store.search import MAIL, Plan, Search, having, search_in
 
 FEW = 1_000
 """Up to so many messages are looked at one by one rather than through a longer list."""
@@ -45,7 +44,7 @@ class MailFilter:
     account: str = ""
     """An account's name, regardless of case; of a deleted account, exactly as it was."""
     text: str = ""
-    """Words sought in subject, people and body; see `services.store.search.terms`."""
+    """Words sought in subject, people and body; see `services.store.folding.terms`."""
     queue: str | None = None
     """A Queue Destination's name; "" for errors that are in none."""
     contact_type: str = ""
@@ -62,28 +61,17 @@ def selection(session: Session, wanted: MailFilter, columns: Any = MailRow) -> "
     """Return how to read what a filter lets through. Raises NotFound for names of nothing."""
     conditions = _conditions(session, wanted)
     asked = terms(wanted.text)
-    type_id = _type_id(session, wanted.contact_type)
-    found = _few(session, conditions, type_id) if type_id or (asked and conditions) else None
-    if found is not None:
-        conditions.append(col(MailRow.id).in_(found))
-        return Selection(columns, conditions, Plan((), asked))
-    if type_id:
-        conditions.append(_has_type(type_id))
-    return Selection(columns, conditions, search_in(session, MAIL).plan(session, asked))
+    plan = search_in(session, MAIL).plan(session, asked, narrowed=bool(conditions))
+    if plan.indexed and conditions and _are_few(session, conditions):
+        plan = Plan((), asked)
+    return Selection(columns, conditions, plan)
 
 
-def _few(
-    session: Session, conditions: Conditions, type_id: int | None
-) -> Sequence[int | None] | None:
-    """Return the numbers of what fits, None where that is much; with a type, all of that type."""
-    statement = select(MailRow.id).limit(FEW + 1)
-    if type_id:
-        contact = col(ContactRow.id) == col(MailRow.contact_id)
-        of_type = col(ContactRow.contact_type_id) == type_id
-        found = session.exec(statement.join(ContactRow, contact).where(of_type)).all()
-    else:
-        found = session.exec(statement.where(*conditions)).all()
-    return found if len(found) <= FEW else None
+def _are_few(session: Session, conditions: Conditions) -> bool:
+    """Tell whether so little fits that each can be looked at."""
+    newest = col(MailRow.received_at).desc()  # by the index that the list is read by
+    some = select(MailRow.id).where(*conditions).order_by(newest).limit(FEW + 1).subquery()
+    return session.exec(select(func.count()).select_from(some)).one() <= FEW
 
 
 @dataclass(frozen=True)
@@ -97,7 +85,7 @@ class Selection:
     def statement(self, session: Session, *, backwards: bool, after: str | None) -> Any:
         """Return the statement that reads from a place on, newest first or backwards."""
         start = None if after is None else _read_place(after)
-        conditions = [*self.conditions, *(having(MAIL, term) for term in self.sought.compared)]
+        conditions = [*self.conditions, *having(MAIL, self.sought.compared)]
         if self.sought.indexed:
             return self._hits(search_in(session, MAIL), conditions, backwards, start)
         order = [col(MailRow.received_at), col(MailRow.id)]
@@ -154,6 +142,8 @@ def _conditions(session: Session, wanted: MailFilter) -> Conditions:
         found += _of_account(session, wanted.account.strip())
     if wanted.queue is not None:
         found += _in_queue(session, wanted.queue.strip())
+    if wanted.contact_type.strip():
+        found += _of_type(session, wanted.contact_type.strip())
     if wanted.cause is not None:
         found += alike(wanted.cause)
     return found
@@ -189,19 +179,10 @@ def _in_queue(session: Session, name: str) -> Conditions:
     return [col(MailRow.queue_id) == queue_id]
 
 
-def _type_id(session: Session, code: str) -> int | None:
-    code = code.strip()
-    if not code:
-        return None
-    wanted = select(ContactTypeRow.id).where(ContactTypeRow.key == name_key(code))
-    type_id = session.exec(wanted).first()
+def _of_type(session: Session, code: str) -> Conditions:
+    type_id = session.exec(
+        select(ContactTypeRow.id).where(ContactTypeRow.key == name_key(code))
+    ).first()
     if type_id is None:
         raise NotFound(f"There is no contact type {code}.")
-    return type_id
-
-
-def _has_type(type_id: int) -> ColumnElement[bool]:
-    """Return the condition that a message's contact has a type, message by message."""
-    return exists().where(
-        col(ContactRow.id) == col(MailRow.contact_id), col(ContactRow.contact_type_id) == type_id
-    )
+    return [col(MailRow.contact_type_id) == type_id, col(MailRow.contact_id).is_not(None)]

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, delete, select
 
 from models.mail import MailRow, MailTextRow, RawMailRow
 from services.importing.parse import skim
-from services.store.search import text_row
+from services.store.folding import text_row
 
 
 def write_texts(session: Session, rows: Sequence[MailRow]) -> None:

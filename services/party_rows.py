@@ -14,7 +14,7 @@ from services.chunks import chunks
 from services.differences import differences
 from services.errors import InvalidInput, NotFound
 from services.history import History
-from services.store.search import party_text
+from services.store.folding import party_text
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,12 @@ def contact_words(session: Session, ids: Collection[int | None]) -> dict[int | N
     }
 
 
+def contact_types(session: Session, ids: Collection[int | None]) -> dict[int | None, int]:
+    """Return the ids of contacts' types by number."""
+    statement = select(ContactRow.id, ContactRow.contact_type_id)
+    return dict(session.exec(statement.where(col(ContactRow.id).in_(set(ids) - {None}))).all())
+
+
 def _containing(text: str) -> Any:
     statement = (
         select(ContactRow, PartyRow, ContactTypeRow)

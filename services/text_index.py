@@ -17,7 +17,8 @@ from models.mail import MailRow, OutboxRecipientRow, OutboxRow, OutboxTextRow
 from services.mail_index import write_texts
 from services.party_rows import party_of
 from services.store.engine import Store
-from services.store.search import MAIL, OUTBOX, PARTIES, TextIndex, outbox_text, party_text
+from services.store.folding import outbox_text, party_text
+from services.store.search import MAIL, OUTBOX, PARTIES, TextIndex
 
 BATCH = 100
 """Records indexed at once; each batch is a transaction, so that a killed upgrade goes on."""

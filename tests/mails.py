@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from models.mail import MailRow, RawMailRow
 from services.bootstrap import Services
 from services.mail_index import write_texts
+from services.people import contact_types
 from tests.stores import START
 
 RAW = (
@@ -42,6 +43,9 @@ def add(
         for place in range(number)
     ]
     with services.store.write() as session:
+        types = contact_types(session, {row.get("contact_id") for row in rows})  # type: ignore[misc]
+        for row in rows:
+            row["contact_type_id"] = types.get(row.get("contact_id"))  # type: ignore[call-overload]
         statement = insert(MailRow).returning(MailRow.id, sort_by_parameter_order=True)  # type: ignore[arg-type]
         ids = [row[0] for row in session.connection().execute(statement, rows)]
         raws = [{"mail_id": id_, "complete": complete, "data": raw} for id_ in ids]

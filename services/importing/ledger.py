@@ -31,9 +31,10 @@ from models.mail import (
 from services.importing.headers import HeaderFacts
 from services.importing.parse import NOTHING_READ, Skimmed
 from services.importing.verdict import SentMail, Verdict
+from services.people import contact_types
 from services.protocols.base import Mark
 from services.queue_rows import raise_for_mail
-from services.store.search import text_row
+from services.store.folding import text_row
 
 SAME_CONTENT = "It is here already: same Message-ID and content."
 _CHUNK = 500
@@ -214,6 +215,9 @@ class Book:
             return {}
         statement = insert(MailRow).returning(col(MailRow.id), sort_by_parameter_order=True)
         values = [self._mail(entry) for entry in entries]
+        types = contact_types(session, {mail["contact_id"] for mail in values})
+        for mail in values:
+            mail["contact_type_id"] = types.get(mail["contact_id"])
         ids = [row[0] or 0 for row in session.connection().execute(statement, values)]
         raws = [
             {"mail_id": id_, "complete": entry.complete, "data": entry.raw}

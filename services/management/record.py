@@ -14,6 +14,7 @@ from models.queue import QueueMessageRow
 from services.importing.ledger import Entry, mail_values, mark_failed
 from services.mail_index import write_texts
 from services.management.cases import OWN, Case
+from services.people import contact_types
 from services.queue_rows import close_for_mail, raise_for_mail
 
 
@@ -79,6 +80,8 @@ def change(session: Session, row: MailRow, values: dict[str, Any], by: By) -> No
     was_error = row.outcome == Outcome.ERROR
     for name, value in values.items():
         setattr(row, name, value)
+    if "contact_id" in values:
+        row.contact_type_id = contact_types(session, {row.contact_id}).get(row.contact_id)
     if row.outcome != Outcome.ERROR:
         row.queue_id = row.dismissed_at = None
         close_for_mail(session, [row.id or 0], by.who, by.now)

@@ -27,7 +27,7 @@ from services.sending.ready import Ready
 from services.sending.rules import Recipient
 from services.sending.settle import GIVE_UP_AFTER
 from services.sending.submitted import Submitted
-from services.store.search import outbox_text
+from services.store.folding import outbox_text
 
 
 @dataclass(frozen=True)

@@ -1,110 +1,24 @@
-"""Full-text search: one port, with a form for each kind of store.
+"""Full-text search: one port, with a form for each kind of store."""
 
-Text is folded here, alike for both: compatibility forms, case and accents go, and what is neither
-letter nor digit separates words. So an address is found whole, as the words it consists of in
-their order, and nothing that anybody types can be taken for the syntax of a query.
-"""
-
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, FromClause, column, func, join, literal_column, table
+from sqlalchemy import ColumnElement, FromClause, column, func, join, literal_column, table, text
 from sqlmodel import Session, col, exists, select
 
-from models.contacts import PartyForm, PartyRow, PartyTextRow
+from models.contacts import PartyRow, PartyTextRow
 from models.mail import MailRow, MailTextRow, OutboxRow, OutboxTextRow
+from services.store.folding import ID_MASK, Term, terms
 
-BODY_CHARACTERS = 16_000
-"""How much of a body is indexed: indexing costs an import more than parsing does, PostgreSQL
-takes a megabyte at most, and further down in a mail stands what older mails say."""
+SAMPLE = 100
+"""Texts, the newest ones, that tell how frequent a word is."""
 
-FREQUENT = 20_000
-"""Messages from which a word is a frequent one."""
+FREQUENT = 3
+"""In so many texts of the sample a frequent word is found."""
 
-_WORD_CHARACTERS = 60
-"""PostgreSQL drops words above 2,046 bytes; nobody looks for more than the beginning of them."""
-
-ID_BITS = 29
-_ID_MASK = (1 << ID_BITS) - 1
-_SECONDS = 1 << (63 - ID_BITS)
-_ASCII = {at: chr(at).lower() if chr(at).isalnum() else " " for at in range(128)}
-_OTHER = re.compile(r"[\W_]+")
-_ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
-
-
-def fold(text: str) -> str:
-    """Return a text's words as they compare: folded, separated by single blanks."""
-    if text.isascii():
-        words = text.translate(_ASCII).split()
-    else:
-        words = _OTHER.sub(" ", _without_marks(text)).split()
-    if max(map(len, words), default=0) > _WORD_CHARACTERS:
-        words = [word[:_WORD_CHARACTERS] for word in words]
-    return " ".join(words)
-
-
-def _without_marks(text: str) -> str:
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    for char in set(folded):
-        if unicodedata.category(char).startswith("M"):
-            folded = folded.replace(char, "")  # a few of them: sooner done than by a table
-    return folded
-
-
-@dataclass(frozen=True)
-class Term:
-    """Words that have to stand beside each other, in this order."""
-
-    words: tuple[str, ...]
-    begins: bool = True
-    """Whether the last of them may be the beginning of a word."""
-
-
-def terms(text: str) -> tuple[Term, ...]:
-    """Read what somebody looks for: words or "quoted words", all of which have to be found.
-
-    What has no letter or digit counts for nothing; so nothing at all may be left.
-    """
-    asked = ((fold(quoted or bare), not quoted) for quoted, bare in _ASKED.findall(text))
-    return tuple(Term(tuple(words.split()), begins) for words, begins in asked if words)
-
-
-def place(received: datetime, mail_id: int) -> int:
-    """Return where a message stands among hits: by the second it was received, then its number.
-
-    What a server dates outside the years that a store's number reaches, 1426 to 2514, stands at
-    their edge.
-    """
-    second = min(max(int(received.timestamp()), -_SECONDS), _SECONDS - 1)
-    return second << ID_BITS | mail_id & _ID_MASK
-
-
-def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]:
-    """Return the row of `mail_text` that a message is found by.
-
-    `mail` has the values of its row in `mail`; a body is "" where only headers are kept.
-    """
-    people = (mail["from_name"], mail["from_address"], mail["recipients"])
-    head = " ".join((mail["subject"], *people, mail["booking"] or ""))
-    text = f"{fold(head)} {fold(body[:BODY_CHARACTERS])}".strip()  # one of them is often ASCII
-    return {"place": place(mail["received_at"], mail_id), "mail_id": mail_id, "text": text}
-
-
-def outbox_text(row: OutboxRow, recipients: Iterable[str]) -> str:
-    """Return what an outgoing message is found by; recipients are addresses."""
-    return fold(
-        " ".join((row.subject, row.booking or "", row.message_id, row.account_name, *recipients))
-    )
-
-
-def party_text(form: PartyForm) -> str:
-    """Return what an agent or supplier is found by."""
-    people = (word for contact in form.contacts for word in (contact.name, contact.email))
-    return fold(" ".join((form.code, form.name, *people)))
+ENDINGS = 16
+"""Up to so many words with the same beginning are looked for one by one."""
 
 
 @dataclass(frozen=True)
@@ -156,8 +70,8 @@ PARTIES = TextIndex(
 class Search(Protocol):
     """Finds what an index holds by words, without looking at all that it finds."""
 
-    def plan(self, session: Session, asked: Sequence[Term]) -> Plan:
-        """Return how these terms are found soonest."""
+    def plan(self, session: Session, asked: Sequence[Term], *, narrowed: bool) -> Plan:
+        """Return how these terms are found soonest; `narrowed` says that other conditions hold."""
         ...
 
     @property
@@ -174,32 +88,63 @@ class Search(Protocol):
         ...
 
 
+# Reads one place of each word, then goes on behind that word: a blank sorts before all letters.
+_BEGINNING = """
+WITH RECURSIVE found(word) AS (
+    SELECT (SELECT term FROM {words} WHERE term >= :start LIMIT 1)
+    UNION ALL
+    SELECT (SELECT term FROM {words} WHERE term >= word || ' ' LIMIT 1) FROM found
+    WHERE substr(word, 1, length(:start)) = :start
+    LIMIT :most
+)
+SELECT word FROM found WHERE substr(word, 1, length(:start)) = :start
+"""
+
+
 class SqliteSearch:
     """FTS5, which yields hits in the order of their number."""
 
     def __init__(self, index: TextIndex) -> None:
         """Take what is searched."""
+        self._index = index
         self._fts = table(index.fts, column("rowid"), column(index.fts))
+        self._beginning = text(_BEGINNING.format(words=f"{index.fts}_words"))
 
-    def plan(self, session: Session, asked: Sequence[Term]) -> Plan:
-        """Compare words that many texts have, for which FTS5 takes longest.
+    def plan(self, session: Session, asked: Sequence[Term], *, narrowed: bool) -> Plan:
+        """Compare what many texts have, for which FTS5 takes longest.
 
         It gathers every text that has a word with a beginning before it yields the first one:
-        60 ms for a million. A frequent word is found as soon by looking at what is newest.
+        60 ms for a million. Whole words it yields one by one; so a beginning of few words stands
+        for these. In a narrowed list FTS5 would yield much that is not wanted.
         """
+        matters = asked and (narrowed or any(term.begins for term in asked))
+        often = self._frequent(session, asked) if matters else ()
         indexed, compared = [], []
         for term in asked:
-            if term.begins and self._is_frequent(session, term.words[-1]):
+            if term in often and (term.begins or narrowed):
                 compared.append(term)
-                rest = term.words[:-1]
-                indexed += [Term(rest, begins=False)] if rest else []
+            elif term.begins and _last(term) in often:
+                compared.append(term)
+                indexed.append(Term(term.words[:-1], begins=False))
             else:
-                indexed.append(term)
+                indexed.append(self._told(session, term) if term.begins else term)
         return Plan(tuple(indexed), tuple(compared))
 
-    def _is_frequent(self, session: Session, word: str) -> bool:
-        hit = select(self.number).where(self.has([Term((word,), begins=False)]))
-        return session.exec(hit.offset(FREQUENT).limit(1)).first() is not None
+    def _frequent(self, session: Session, asked: Sequence[Term]) -> Collection[Term]:
+        newest = select(self._index.text).order_by(self._index.number.desc()).limit(SAMPLE)
+        texts = [f" {text} " for text in session.exec(newest)]
+        return {
+            term
+            for term in {*asked, *map(_last, asked)}
+            if sum(_stretch(term) in text for text in texts) >= FREQUENT
+        }
+
+    def _told(self, session: Session, term: Term) -> Term:
+        """Return a term with the words that its last one may begin, where those are few."""
+        start = term.words[-1]
+        values = {"start": start, "most": ENDINGS + 1}
+        found = session.connection().execute(self._beginning, values).scalars().all()
+        return term if len(found) > ENDINGS else replace(term, endings=tuple(found))
 
     @property
     def number(self) -> Any:
@@ -208,14 +153,21 @@ class SqliteSearch:
 
     def mail_hits(self) -> FromClause:
         """Join by the number that the place ends with: the texts themselves stay unread."""
-        return join(self._fts, MailRow, col(MailRow.id) == self.number.op("&")(_ID_MASK))
+        return join(self._fts, MailRow, col(MailRow.id) == self.number.op("&")(ID_MASK))
 
     def has(self, wanted: Sequence[Term]) -> ColumnElement[bool]:
         """Return FTS5's MATCH; each term is a quoted phrase."""
-        query = " AND ".join(
-            f'"{" ".join(term.words)}"{" *" if term.begins else ""}' for term in wanted
-        )
+        query = " AND ".join(f"({_fts5(term)})" for term in wanted)
         return self._fts.c[self._fts.name].bool_op("MATCH")(query)
+
+
+def _fts5(term: Term) -> str:
+    phrases = [f'"{" ".join((*term.words[:-1], word))}"' for word in term.endings]
+    return " OR ".join(phrases) or f'"{" ".join(term.words)}"{" *" if term.begins else ""}'
+
+
+def _last(term: Term) -> Term:
+    return Term(term.words[-1:], term.begins)
 
 
 class PostgresSearch:
@@ -225,7 +177,7 @@ class PostgresSearch:
         """Take what is searched."""
         self._index = index
 
-    def plan(self, session: Session, asked: Sequence[Term]) -> Plan:
+    def plan(self, session: Session, asked: Sequence[Term], *, narrowed: bool) -> Plan:
         """Leave it to PostgreSQL, which knows how frequent words are."""
         return Plan(tuple(asked))
 
@@ -256,10 +208,18 @@ def search_in(session: Session, index: TextIndex) -> Search:
     return SqliteSearch(index) if sqlite else PostgresSearch(index)
 
 
-def having(index: TextIndex, term: Term) -> ColumnElement[bool]:
-    """Return the condition that an owner's text has a term, found by looking at the text."""
-    words = f"% {' '.join(term.words)}{'' if term.begins else ' '}%"
-    return exists().where(index.owner == index.owned, (" " + index.text + " ").like(words))
+def having(index: TextIndex, wanted: Sequence[Term]) -> list[ColumnElement[bool]]:
+    """Return the condition, if any, that an owner's text has terms, found by looking at it."""
+    if not wanted:
+        return []
+    whole = " " + index.text + " "
+    looked_at = (whole.like(f"%{_stretch(term)}%") for term in wanted)
+    return [exists().where(index.owner == index.owned, *looked_at)]
+
+
+def _stretch(term: Term) -> str:
+    """Return what stands in a text, with a blank at either end, that has a term."""
+    return f" {' '.join(term.words)}{'' if term.begins else ' '}"
 
 
 @dataclass(frozen=True)
@@ -274,8 +234,8 @@ class Matching:
 def matching(session: Session, index: TextIndex, text: str) -> Matching:
     """Return how to find the records whose text has what somebody looks for."""
     search = search_in(session, index)
-    plan = search.plan(session, terms(text))
-    found = [having(index, term) for term in plan.compared]
+    plan = search.plan(session, terms(text), narrowed=True)
+    found = having(index, plan.compared)
     if plan.indexed:
         hits = select(search.number).where(search.has(plan.indexed))
         found.append(index.owned.in_(hits))

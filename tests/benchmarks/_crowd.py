@@ -1,7 +1,8 @@
 """A store with as many messages and contacts as one likes, made in SQL within a few minutes.
 
 A hundredth of the mail is in error, a third comes from contacts of one type, two in a thousand from
-another's; every text has a few words of a hundred, one of a thousand and one of its own.
+another's; in a store of a hundred these two are a quarter each. Every text has a few words of a
+hundred, one of a thousand and one of its own.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlmodel import select
 
 from models.account import EmailAccountRow
 from services.bootstrap import Services
-from services.store.search import ID_BITS
+from services.store.folding import ID_BITS
 from tests.stores import add_codes, imap_raw, save, services_in
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows) "
@@ -24,12 +25,13 @@ INSERT INTO party (id, kind, code, name, version)
 _CONTACTS = f"""
 INSERT INTO contact (id, party_id, name, email, email_key, contact_type_id)
 {_NUMBERS} SELECT i, i, 'Guide ' || i, 'guide' || i || '@lodge.test', 'guide' || i || '@lodge.test',
-    CASE WHEN i % 500 < 1 THEN 2 ELSE 1 END FROM n
+    CASE WHEN i % :rare = 1 THEN 2 ELSE 1 END FROM n
 """
 _MAILS = f"""
 INSERT INTO mail (id, account_id, account_name, outcome, reason, why, received_at, from_name,
-    from_address, from_key, recipients, subject, message_id, booking, contact_id, queue_id,
-    automatic, unverified, size, attachments, forwarded_at, dismissed_at, created_at)
+    from_address, from_key, recipients, subject, message_id, booking, contact_id,
+    contact_type_id, queue_id, automatic, unverified, size, attachments, forwarded_at, dismissed_at,
+    created_at)
 {_NUMBERS} SELECT i, CASE WHEN i % 4 < 3 THEN :desk ELSE :sales END,
     CASE WHEN i % 4 < 3 THEN 'DESK' ELSE 'SALES' END,
     CASE WHEN i % :scarce = 0 THEN 'error' WHEN i % 2 = 0 THEN 'imported' ELSE 'skipped' END,
@@ -38,7 +40,8 @@ INSERT INTO mail (id, account_id, account_name, outcome, reason, why, received_a
     'Because.', {_MINUTE}, 'Guide ' || i, 'guide' || i || '@lodge.test',
     'guide' || (i % 1000) || '@lodge.test', 'desk@operator.test',
     'Re: Request ' || i, '<' || i || '@lodge.test>', NULL,
-    CASE WHEN i % 3 = 0 OR i % 500 < 1 THEN i END, CASE WHEN i % :scarce = 0 THEN 1 END,
+    CASE WHEN i % 3 = 0 OR i % :rare = 1 THEN i END,
+    CASE WHEN i % :rare = 1 THEN 2 WHEN i % 3 = 0 THEN 1 END, CASE WHEN i % :scarce = 0 THEN 1 END,
     0, 0, 1000, 0, NULL, NULL, {_MINUTE} FROM n
 """
 _TEXTS = f"""
@@ -94,6 +97,7 @@ def crowd(folder: Path, rows: int) -> Services:
             "desk": ids[0].hex,
             "sales": ids[1].hex,
             "scarce": 4 if rows < 1_000 else 100,
+            "rare": 4 if rows < 1_000 else 500,
         }
         for statement in _STATEMENTS:
             session.connection().execute(text(statement), values)

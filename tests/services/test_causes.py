@@ -1,15 +1,17 @@
 """Errors by cause: what is alike, and what to do about it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import Session, col, select
 
 from models.mail import MailRow, Outcome, Reason
 from services.bootstrap import Services
-from services.causes import Cause, advice, alike, cause, cause_of, open_causes
+from services.causes import Cause, advice, alike, cause, cause_of, open_causes, open_reasons
 from tests.mails import add
-from tests.stores import START
+from tests.stores import SQLITE_ONLY, START
 
 
 def stranger(services: Services, number: int, address: str, **values: object) -> list[int]:
@@ -64,3 +66,18 @@ def test_advice_names_the_sender_where_there_is_one(reason: Reason) -> None:
     for sender in ("walter@lodge.test", "", "{0} %s"):
         assert "{" not in advice(reason, sender).replace(sender, "")
     assert "walter@lodge.test" in advice(Reason.UNKNOWN_SENDER, "walter@lodge.test")
+
+
+@SQLITE_ONLY
+def test_causes_are_read_from_an_index_of_open_errors_alone(services: Services) -> None:
+    stranger(services, 3, "a@x.test")
+    asked: list[tuple[str, Any]] = []
+    with services.store.read() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", lambda *args: asked.append(args[2:4]))
+        assert [line.count for line in open_causes(session)] == [3]
+        assert open_reasons(session) == {"unknown-sender": 3}
+        assert found(session, Cause(Outcome.ERROR, Reason.UNKNOWN_SENDER, "a@x.test")) == [1, 2, 3]
+        for statement, values in list(asked):
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+            assert "ix_mail_open_cause" in str(plan), statement

@@ -77,7 +77,7 @@ def search(
     json: Json = False,
 ) -> None:
     """Search mail, newest first: subjects, people and bodies."""
-    from services.store.search import terms
+    from services.store.folding import terms
 
     # What the shell took the quotes off is meant as one phrase.
     text = " ".join(f'"{word}"' if " " in word.strip() and '"' not in word else word

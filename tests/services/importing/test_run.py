@@ -7,6 +7,7 @@ import pytest
 
 from services.errors import ConnectionFailed, NotFound, ServiceError
 from services.importing.claim import AlreadyRunning
+from services.mail_filter import MailFilter
 from tests.corpus import TORTURE
 from tests.services.importing.conftest import GUIDE, OURS, Desk, bounce, letter
 from tests.stores import START, Clock
@@ -89,6 +90,7 @@ def test_a_reply_is_linked_to_contact_booking_and_message(desk: Desk) -> None:
     assert view.answers is not None
     assert view.answers.id == number
     assert "In-Reply-To names" in view.why
+    assert desk.services.mail.list(MailFilter(contact_type="RS")).rows == [line]
 
 
 def test_a_bounce_marks_the_recipient_it_speaks_of(desk: Desk) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from services.config import Config
 from services.errors import InvalidInput
+from services.mail_filter import MailFilter
 from services.protocols.base import Surroundings
 from services.results import Result, summary
 from tests.services.importing.conftest import letter
@@ -17,6 +18,8 @@ def test_an_assigned_error_is_imported_and_leaves_its_queue(busy: Manager) -> No
     row = busy.mail(1)
     assert (row.outcome, row.reason, row.booking) == ("imported", "assigned", "KT7")
     assert row.contact_id is not None
+    listed = busy.services.mail.list(MailFilter(contact_type="RS", outcome=row.outcome)).rows
+    assert 1 in [line.id for line in listed]
     assert row.why.startswith("Assigned to booking KT7 and Greta")
     assert "no known contact" in row.why, "why it was in error is kept"
     assert (busy.told(), busy.told(opened=False)) == ([2, 3], [1])

@@ -2,6 +2,7 @@
 
 import unicodedata
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,9 +11,12 @@ from sqlmodel import Session, insert, select
 
 from models.mail import MailRow, MailTextRow
 from services.bootstrap import Services
-from services.store.search import ID_BITS, MAIL, Term, fold, place, search_in, terms, text_row
+from services.mail_filter import MailFilter
+from services.store import search
+from services.store.folding import ID_BITS, Term, fold, place, terms, text_row
+from services.store.search import MAIL, search_in
 from tests.mails import add
-from tests.stores import START
+from tests.stores import SQLITE_ONLY, START
 
 LETTER = {
     "received_at": START,
@@ -35,6 +39,7 @@ LETTER = {
         ("İstanbul", "istanbul"),
         ("Ёлка", "елка"),
         ("日本 旅館", "日本 旅館"),
+        ("room❶⑦ a", "room 7 a"),
         ("a_b\0c\x1b[31m", "a b c 31m"),
         ("x" * 500, "x" * 60),
         ("é" * 500, "e" * 60),
@@ -89,9 +94,14 @@ def test_every_year_that_a_server_may_name_has_a_place(year: int) -> None:
 
 
 def found(session: Session, text: str) -> list[int]:
-    search = search_in(session, MAIL)
-    statement = select(MailRow.id).select_from(search.mail_hits()).where(search.has(terms(text)))
-    return [id_ or 0 for id_ in session.exec(statement.order_by(search.number.desc()))]
+    port = search_in(session, MAIL)
+    statement = select(MailRow.id).select_from(port.mail_hits()).where(port.has(terms(text)))
+    return [id_ or 0 for id_ in session.exec(statement.order_by(port.number.desc()))]
+
+
+def listed(services: Services, text: str) -> list[int]:
+    """Return what is found the way that is taken for the soonest."""
+    return [line.id for line in services.mail.list(MailFilter(text=text), limit=10_000).rows]
 
 
 @pytest.fixture
@@ -156,6 +166,23 @@ def test_every_text_is_found_by_itself(services: Services, text: str) -> None:
     if terms(text):
         with services.store.read() as session:
             assert number in found(session, text)
+        assert number in listed(services, text)
+
+
+@SQLITE_ONLY
+def test_words_that_begin_alike_are_looked_for_one_by_one_where_they_are_few(
+    services: Services, letters: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with services.store.read() as session:
+        plan = partial(search_in(session, MAIL).plan, session, terms("four twi"), narrowed=False)
+        four, twi = plan().indexed
+        assert (four.endings, twi.endings) == (("four",), ("twin", "twins"))
+        assert listed(services, "four twi") == [letters[0]]
+        monkeypatch.setattr(search, "ENDINGS", 1)
+        assert [term.endings for term in plan().indexed] == [("four",), ()]
+        monkeypatch.setattr(search, "FREQUENT", 2)
+        assert [term.words for term in plan().compared] == [("four",)]
+        assert listed(services, "four twi") == [letters[0]]
 
 
 def test_a_text_that_is_changed_or_deleted_is_found_no_more(

@@ -1,0 +1,106 @@
+"""What texts are found by: their words, folded alike for both kinds of store, and in which order.
+
+Compatibility forms, case and accents go, and what is neither letter nor digit separates words. So
+an address is found whole, as the words it consists of in their order, and nothing that anybody
+types can be taken for the syntax of a query.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from models.contacts import PartyForm
+from models.mail import OutboxRow
+
+BODY_CHARACTERS = 16_000
+"""How much of a body is indexed: indexing costs an import more than parsing does, PostgreSQL
+takes a megabyte at most, and further down in a mail stands what older mails say."""
+
+_WORD_CHARACTERS = 60
+"""PostgreSQL drops words above 2,046 bytes; nobody looks for more than the beginning of them."""
+
+ID_BITS = 29
+ID_MASK = (1 << ID_BITS) - 1
+_SECONDS = 1 << (63 - ID_BITS)
+_ASCII = {at: chr(at).lower() if chr(at).isalnum() else " " for at in range(128)}
+_OTHER = re.compile(r"[\W_]+")
+_ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
+
+
+def fold(text: str) -> str:
+    """Return a text's words as they compare: folded, separated by single blanks."""
+    if text.isascii():
+        words = text.translate(_ASCII).split()
+    else:
+        words = _OTHER.sub(" ", _without_marks(text)).split()
+    if max(map(len, words), default=0) > _WORD_CHARACTERS:
+        words = [word[:_WORD_CHARACTERS] for word in words]
+    return " ".join(words)
+
+
+def _without_marks(text: str) -> str:
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    for char in set(folded):  # a few are replaced: sooner done than by a table
+        kind = unicodedata.category(char)
+        if kind.startswith("M"):
+            folded = folded.replace(char, "")
+        elif kind == "No":  # such as a white digit on black, which is no word to PostgreSQL
+            folded = folded.replace(char, " ")
+    return folded
+
+
+@dataclass(frozen=True)
+class Term:
+    """Words that have to stand beside each other, in this order."""
+
+    words: tuple[str, ...]
+    begins: bool = True
+    """Whether the last of them may be the beginning of a word."""
+    endings: tuple[str, ...] = ()
+    """The words that the last one may begin, where a store has told them."""
+
+
+def terms(text: str) -> tuple[Term, ...]:
+    """Read what somebody looks for: words or "quoted words", all of which have to be found.
+
+    What has no letter or digit counts for nothing; so nothing at all may be left.
+    """
+    asked = ((fold(quoted or bare), not quoted) for quoted, bare in _ASKED.findall(text))
+    return tuple(Term(tuple(words.split()), begins) for words, begins in asked if words)
+
+
+def place(received: datetime, mail_id: int) -> int:
+    """Return where a message stands among hits: by the second it was received, then its number.
+
+    What a server dates outside the years that a store's number reaches, 1426 to 2514, stands at
+    their edge.
+    """
+    second = min(max(int(received.timestamp()), -_SECONDS), _SECONDS - 1)
+    return second << ID_BITS | mail_id & ID_MASK
+
+
+def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]:
+    """Return the row of `mail_text` that a message is found by.
+
+    `mail` has the values of its row in `mail`; a body is "" where only headers are kept.
+    """
+    people = (mail["from_name"], mail["from_address"], mail["recipients"])
+    head = " ".join((mail["subject"], *people, mail["booking"] or ""))
+    text = f"{fold(head)} {fold(body[:BODY_CHARACTERS])}".strip()  # one of them is often ASCII
+    return {"place": place(mail["received_at"], mail_id), "mail_id": mail_id, "text": text}
+
+
+def outbox_text(row: OutboxRow, recipients: Iterable[str]) -> str:
+    """Return what an outgoing message is found by; recipients are addresses."""
+    return fold(
+        " ".join((row.subject, row.booking or "", row.message_id, row.account_name, *recipients))
+    )
+
+
+def party_text(form: PartyForm) -> str:
+    """Return what an agent or supplier is found by."""
+    people = (word for contact in form.contacts for word in (contact.name, contact.email))
+    return fold(" ".join((form.code, form.name, *people)))
