@@ -1,15 +1,17 @@
-"""Reaching a host that has several addresses, of which some do not answer."""
+"""Reaching a host that has several addresses, of which some do not answer, and whom to trust."""
 
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from services.cancel import Cancel
-from services.errors import ConnectionFailed
-from services.network import connect
+from services.errors import ConnectionFailed, ServiceError
+from services.network import connect, tls_context
+from tests.servers.tls import Authority
 
 LIVE, SILENT, SILENT_TOO = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 TIMEOUT = 0.8
@@ -53,3 +55,19 @@ def test_all_addresses_together_get_one_timeout(port: int, addresses: list[str])
     with pytest.raises(ConnectionFailed, match=r"within 0\.8 seconds"):
         connect("mail.test", port, TIMEOUT, Cancel())
     assert 0.9 * TIMEOUT < time.monotonic() - began < 1.6 * TIMEOUT
+
+
+def test_authorities_are_read_once_and_again_where_their_file_changes(
+    authority: Authority, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(authority.bundle.read_bytes())
+    first = tls_context(bundle)
+    assert tls_context(bundle) is first
+    assert tls_context(None) is tls_context(None) is not first
+    bundle.write_bytes(2 * authority.bundle.read_bytes())
+    assert tls_context(bundle) is not first
+    bundle.write_text("nothing")
+    for path in (bundle, tmp_path / "missing"):
+        with pytest.raises(ServiceError, match="cannot be read"):
+            tls_context(path)
