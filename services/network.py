@@ -5,10 +5,8 @@ Every wait is bounded by the account's Timeout, and by ten times that for a serv
 
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -141,7 +139,7 @@ def _version(path: Path) -> tuple[int, ...]:
 def start_tls(
     sock: socket.socket, host: str, context: ssl.SSLContext, cancel: Cancel | None = None
 ) -> ssl.SSLSocket:
-    """Encrypt a connection, within its timeout for each step of the handshake.
+    """Encrypt a connection, within its timeout for the whole handshake.
 
     The socket that was given is spent, whatever comes. Raises ConnectionFailed with what is wrong
     with the certificate or the port, its cause the OSError; Cancelled.
@@ -157,8 +155,8 @@ def start_tls(
         cancel.check()
         raise tls_failed(host, error) from error
     try:
-        with cancel.closing(lambda: shut(tls)), watchdog(tls, tls.gettimeout() or HANDSHAKE):
-            tls.do_handshake()
+        with cancel.closing(lambda: shut(tls)):
+            _shake_hands(tls)
     except BaseException as error:
         tls.close()
         if not isinstance(error, OSError):
@@ -166,6 +164,14 @@ def start_tls(
         cancel.check()
         raise tls_failed(host, error) from error
     return tls
+
+
+def _shake_hands(tls: ssl.SSLSocket) -> None:
+    """Do so; a socket's timeout covers all of it, however its bytes drip (Python's ssl, 3.5)."""
+    own = tls.gettimeout()
+    tls.settimeout(own or HANDSHAKE)
+    tls.do_handshake()
+    tls.settimeout(own)
 
 
 def tls_failed(host: str, error: OSError) -> ConnectionFailed:
@@ -231,15 +237,3 @@ def shut(sock: socket.socket) -> None:
     # write would write in clear, and one that reads would meet a ValueError.
     with suppress(OSError):  # not connected, or gone already
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-@contextmanager
-def watchdog(sock: socket.socket, timeout: float) -> Iterator[None]:
-    """Break the connection where one command takes ten Timeouts although bytes keep coming."""
-    timer = threading.Timer(timeout * DRIP_FACTOR, shut, (sock,))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -11,7 +11,7 @@ from typing import Any
 
 from models.fields import to_ascii_host
 from services.errors import ConnectionFailed, LoginRefused
-from services.network import connect, shut, start_tls, tls_context, watchdog
+from services.network import DRIP_FACTOR, connect, shut, start_tls, tls_context
 from services.protocols.base import Surroundings
 from services.protocols.imap import ImapSettings
 from services.protocols.imap_fetch import answers
@@ -108,7 +108,8 @@ class ImapSession:
         largest = 2 * self._around.config.max_message_bytes + _LITERAL_SLACK
         try:
             with self._command():
-                self._wire = Wire(self.sock, to_ascii_host(self._settings.server), largest)
+                host, patience = to_ascii_host(self._settings.server), self._timeout * DRIP_FACTOR
+                self._wire = Wire(self.sock, host, largest, patience)
         except Trouble as trouble:
             raise self._no_greeting(trouble) from None
 
@@ -196,12 +197,11 @@ class ImapSession:
         """Bound a command by the drip limit; raise Trouble, or Cancelled, where it fails."""
         self._around.cancel.check()
         greeted = self._wire is not None
+        started = time.monotonic()
         if self._wire is not None:
             self._wire.begin()
-        started = time.monotonic()
         try:
-            with watchdog(self.sock, self._timeout):
-                yield
+            yield
         except FAILURES as error:
             self._around.cancel.check()
             trouble = trouble_of(error, time.monotonic() - started, self._timeout)

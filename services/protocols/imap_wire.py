@@ -6,10 +6,13 @@ UIDs of a large mailbox are. What goes wrong is told apart here: was it the answ
 
 import base64
 import imaplib
+import io
 import re
 import socket
 import ssl
+import time
 from contextlib import suppress
+from typing import Any
 
 from services.cancel import Cancel
 from services.network import DRIP_FACTOR, start_tls
@@ -50,26 +53,46 @@ class Dripped(Broken):
     """The server kept sending, but too slowly; asking again would only take as long again."""
 
 
+class _Arriving(io.RawIOBase):
+    """What a socket receives until a moment: its own timeout bounds single waits only."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self.until = sock, 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        if time.monotonic() > self.until:
+            raise TimeoutError
+        return self._sock.recv_into(buffer)
+
+
 class Wire(imaplib.IMAP4):
-    """imaplib over a socket that is connected already, bounded by bytes.
+    """imaplib over a socket that is connected already, bounded by bytes and by time.
 
     Constructing it hears the greeting. Raises one of FAILURES, as every command does.
     """
 
-    def __init__(self, sock: socket.socket, host: str, largest: int) -> None:
-        """Take the socket, the host for the record, and the largest literal to accept in bytes."""
-        self._largest = largest
-        self.begin()
+    def __init__(self, sock: socket.socket, host: str, largest: int, patience: float) -> None:
+        """Take the socket and the host for the record.
+
+        A literal has `largest` bytes at most, and a command `patience` seconds, however it drips.
+        """
+        self._largest, self._patience = largest, patience
         self._take(sock)
         super().__init__(host)
 
     def _take(self, sock: socket.socket) -> None:
         self.sock = sock
-        self._reader = sock.makefile("rb")
+        self._arriving = _Arriving(sock)
+        self._reader = io.BufferedReader(self._arriving)
+        self.begin()
 
     def begin(self) -> None:
-        """Begin a command, all of whose answers together have a bound too."""
+        """Begin a command, all of whose answers together have bounds too."""
         self._room = self._largest + _LONGEST_LINE
+        self._arriving.until = time.monotonic() + self._patience
 
     def open(self, host: str = "", port: int = 0, timeout: float | None = None) -> None:
         """Called by imaplib where it would connect."""
