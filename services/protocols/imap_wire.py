@@ -129,12 +129,20 @@ class Wire(imaplib.IMAP4):
             self._reader.close()
         self.sock.close()
 
+    def _get_capabilities(self) -> None:
+        """Called by imaplib after the greeting, which usually tells them (RFC 3501 §7.1)."""
+        told = self.response("CAPABILITY")[1][-1] or self.capability()[1][-1]
+        if told is None:
+            raise self.error("it does not say what it can")
+        self.capabilities = tuple(told.decode("ascii", "replace").upper().split())
+
     def upgrade(self, host: str, context: ssl.SSLContext, cancel: Cancel) -> None:
         """STARTTLS (RFC 3501 §6.2.1); what came in clear before it is forgotten."""
         kind, data = self._simple_command("STARTTLS")
         if kind != "OK":
             raise self.error(data[-1])
         self._take(start_tls(self.sock, host, context, cancel))
+        self.untagged_responses.clear()
         self._get_capabilities()
 
     def log_in(self, user: str, password: str) -> None:

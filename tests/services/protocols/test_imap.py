@@ -221,6 +221,30 @@ def test_nobody_listening_is_an_error_at_the_port(
     assert error.value.field == "settings.port"
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_capabilities_that_the_greeting_tells_are_not_asked_for(
+    mailbox: Mailbox, around: Surroundings, told: bool
+) -> None:
+    def greet(chunk: bytes) -> bytes:
+        return chunk if told or not chunk.startswith(b"* OK [") else b"* OK hello\r\n"
+
+    with through(mailbox, around, greet) as (proxy, importer):
+        assert "AUTH=PLAIN" in importer._session.capabilities
+        assert (b"CAPABILITY" in proxy.sent) is not told
+
+
+def test_capabilities_told_in_clear_are_forgotten_once_tls_has_begun(
+    mailbox: Mailbox, around: Surroundings
+) -> None:
+    """RFC 3501 §6.2.1: who sits on the line could have told them."""
+    lie = swapped(b"[CAPABILITY IMAP4rev1", b"[CAPABILITY IMAP4rev1 X-LIE")
+    with Meddler((mailbox.host, mailbox.port), lie) as proxy:
+        settings = settings_of(mailbox, port=proxy.port, security="starttls")
+        with ImapImporter(settings, around) as importer:
+            assert "AUTH=PLAIN" in importer._session.capabilities
+            assert "X-LIE" not in importer._session.capabilities
+
+
 @pytest.fixture
 def free_port() -> int:
     from tests.servers.process import free_ports
