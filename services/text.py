@@ -12,7 +12,7 @@ def plain(text: str, width: int | None = None) -> str:
     Line breaks and tabs become spaces, bidi marks vanish, other control, format and private
     characters and lone surrogates become U+FFFD. `width` cuts to that many characters.
     """
-    line = "".join(map(_harmless, text))
+    line = text if text.isprintable() else "".join(map(_harmless, text))
     if width is not None and len(line) > width:
         return line[: max(width - 1, 0)] + "…"
     return line

@@ -6,6 +6,7 @@ import hmac
 import smtplib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 NOT_THIS_ONE = (504, 534)
 """Replies by which a server refuses a mechanism, not the password."""
@@ -20,11 +21,15 @@ class Login:
 
     def redact(self, words: str) -> str:
         """Take the password out of what a server says; some repeat the command."""
-        if not self.password:
-            return words
-        for secret in (self._plain(), _base64(self.password), self.password):
+        for secret in self._secrets:
             words = words.replace(secret, "***")
         return words
+
+    @cached_property
+    def _secrets(self) -> Sequence[str]:
+        if not self.password:
+            return ()
+        return (self._plain(), _base64(self.password), self.password)
 
     def choose(self, offered: str, encrypted: bool) -> Sequence[str]:
         """Return the mechanisms to try in order; in clear, one that hides the password first."""

@@ -209,17 +209,15 @@ class SmtpSender(Closing):
         return _with(SendUncertain(message, hint), refused)
 
 
-_LONE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
-
-
 def dot_stuffed(data: bytes) -> bytes:
     """Return a message as DATA carries it (RFC 5321 §4.5.2), without the final dot.
 
     Lone CR and LF become line ends: a server that takes "LF . LF" for the end would else find a
     second message in this one (SMTP smuggling).
     """
-    data = re.sub(rb"\r\n|\r|\n", b"\r\n", data) if _LONE.search(data) else data
-    stuffed = re.sub(rb"(?m)^\.", b"..", data)
+    if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
+        data = re.sub(rb"\r\n|\r|\n", b"\r\n", data)
+    stuffed = b"." * data.startswith(b".") + data.replace(b"\n.", b"\n..")
     return stuffed if stuffed.endswith(b"\r\n") or not stuffed else stuffed + b"\r\n"
 
 

@@ -263,7 +263,9 @@ def _writing(names: tuple[str, ...]) -> Update:
         .where(
             _OUTBOX.c.id == bindparam("message"),
             _OUTBOX.c.claim == bindparam("ours"),
-            _OUTBOX.c.state.in_((OutboxState.SENDING, OutboxState.UNCERTAIN)),
+            or_(
+                _OUTBOX.c.state == OutboxState.SENDING, _OUTBOX.c.state == OutboxState.UNCERTAIN
+            ),  # an IN would be written out anew each time
         )
         .values({name: bindparam(name) for name in names})
         .returning(_OUTBOX.c.id)
