@@ -12,6 +12,7 @@ from models.contacts import ContactRow, PartyRow
 from models.fields import address_key
 from services.errors import InvalidInput
 from services.paging import Page
+from services.store.search import PARTIES, matching
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def find(session: Session, text: str, field: str) -> Person:
     `field` where nobody fits, or several do.
     """
     exact = _containing("").where(col(ContactRow.email_key) == address_key(text))
-    rows = session.exec(exact).all() or session.exec(_containing(text).limit(_TOLD * 9)).all()
+    some = _fitting(session, text)[0].limit(_TOLD * 9)
+    rows = session.exec(exact).all() or session.exec(some).all()
     found = sorted((_person(*row) for row in rows), key=lambda person: person.id)
     words = dict.fromkeys(person.words for person in found)
     if not found:
@@ -61,9 +63,12 @@ def find(session: Session, text: str, field: str) -> Person:
 
 
 def page(session: Session, text: str, after: str | None, limit: int) -> Page[Person]:
-    """Return contacts by address; words are sought in names, addresses and their companies."""
-    place = (col(ContactRow.email_key), col(ContactRow.id))
-    statement = _containing(text).order_by(*place).limit(limit + 1)
+    """Return contacts by address; words are sought in names, addresses and their companies.
+
+    What begins with them is found by an index; only where nothing does, what contains them.
+    """
+    statement, place = _fitting(session, text)
+    statement = statement.order_by(*place).limit(limit + 1)
     if after is not None:
         last, _, key = after.partition(" ")
         statement = statement.where(tuple_(*place) > tuple_(key, int(last)))
@@ -89,6 +94,17 @@ def contact_types(session: Session, ids: Collection[int | None]) -> dict[int | N
     """Return the ids of contacts' types by number."""
     statement = select(ContactRow.id, ContactRow.contact_type_id)
     return dict(session.exec(statement.where(col(ContactRow.id).in_(set(ids) - {None}))).all())
+
+
+def _fitting(session: Session, text: str) -> tuple[Any, tuple[Any, Any]]:
+    """Return the contacts that fit a text, and what orders them by address."""
+    address, number = col(ContactRow.email_key), col(ContactRow.id)
+    sought = matching(session, PARTIES, text)
+    found = _containing(text).where(*sought.conditions)
+    if sought.conditions and session.exec(found.limit(1)).first() is None:
+        return _containing(text), (address, number)
+    # An expression, or SQLite goes through all addresses rather than through the hits.
+    return found, (address + "" if sought.indexed else address, number)
 
 
 def _containing(text: str) -> Any:

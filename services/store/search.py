@@ -4,8 +4,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, FromClause, column, func, join, literal_column, table, text
-from sqlmodel import Session, col, exists, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    and_,
+    column,
+    func,
+    join,
+    literal_column,
+    table,
+    text,
+)
+from sqlmodel import Session, col, select
 
 from models.contacts import PartyRow, PartyTextRow
 from models.mail import MailRow, MailTextRow, OutboxRow, OutboxTextRow
@@ -118,7 +128,7 @@ class SqliteSearch:
         for these. In a narrowed list FTS5 would yield much that is not wanted.
         """
         matters = asked and (narrowed or any(term.begins for term in asked))
-        often = self._frequent(session, asked) if matters else ()
+        often = _frequent(session, self._index, asked) if matters else ()
         indexed, compared = [], []
         for term in asked:
             if term in often and (term.begins or narrowed):
@@ -129,15 +139,6 @@ class SqliteSearch:
             else:
                 indexed.append(self._told(session, term) if term.begins else term)
         return Plan(tuple(indexed), tuple(compared))
-
-    def _frequent(self, session: Session, asked: Sequence[Term]) -> Collection[Term]:
-        newest = select(self._index.text).order_by(self._index.number.desc()).limit(SAMPLE)
-        texts = [f" {text} " for text in session.exec(newest)]
-        return {
-            term
-            for term in {*asked, *map(_last, asked)}
-            if sum(_stretch(term) in text for text in texts) >= FREQUENT
-        }
 
     def _told(self, session: Session, term: Term) -> Term:
         """Return a term with the words that its last one may begin, where those are few."""
@@ -166,6 +167,17 @@ def _fts5(term: Term) -> str:
     return " OR ".join(phrases) or f'"{" ".join(term.words)}"{" *" if term.begins else ""}'
 
 
+def _frequent(session: Session, index: TextIndex, asked: Sequence[Term]) -> Collection[Term]:
+    """Return which of these terms, and of the last words of them, many of the newest texts have."""
+    newest = select(index.text).order_by(index.number.desc()).limit(SAMPLE)
+    texts = [f" {text} " for text in session.exec(newest)]
+    return {
+        term
+        for term in {*asked, *map(_last, asked)}
+        if sum(_stretch(term) in text for text in texts) >= FREQUENT
+    }
+
+
 def _last(term: Term) -> Term:
     return Term(term.words[-1:], term.begins)
 
@@ -178,8 +190,10 @@ class PostgresSearch:
         self._index = index
 
     def plan(self, session: Session, asked: Sequence[Term], *, narrowed: bool) -> Plan:
-        """Leave it to PostgreSQL, which knows how frequent words are."""
-        return Plan(tuple(asked))
+        """Compare frequent words in what is narrowed; else PostgreSQL finds the way by itself."""
+        often = _frequent(session, self._index, asked) if asked and narrowed else ()
+        indexed = tuple(term for term in asked if term not in often)
+        return Plan(indexed, tuple(term for term in asked if term in often))
 
     @property
     def number(self) -> Any:
@@ -213,8 +227,9 @@ def having(index: TextIndex, wanted: Sequence[Term]) -> list[ColumnElement[bool]
     if not wanted:
         return []
     whole = " " + index.text + " "
-    looked_at = (whole.like(f"%{_stretch(term)}%") for term in wanted)
-    return [exists().where(index.owner == index.owned, *looked_at)]
+    all_of_them = and_(*(whole.like(f"%{_stretch(term)}%") for term in wanted))
+    # No EXISTS: PostgreSQL would look at every text first, rather than at one after the other.
+    return [select(all_of_them).where(index.owner == index.owned).scalar_subquery()]
 
 
 def _stretch(term: Term) -> str:
@@ -237,6 +252,8 @@ def matching(session: Session, index: TextIndex, text: str) -> Matching:
     plan = search.plan(session, terms(text), narrowed=True)
     found = having(index, plan.compared)
     if plan.indexed:
-        hits = select(search.number).where(search.has(plan.indexed))
-        found.append(index.owned.in_(hits))
+        hits = select(search.number.label("number")).where(search.has(plan.indexed)).cte("hits")
+        # Few, as frequent words are compared; PostgreSQL takes them for more than they are.
+        first = hits.prefix_with("MATERIALIZED", dialect="postgresql")
+        found.append(index.owned.in_(select(first.c.number)))
     return Matching(found, bool(plan.indexed))

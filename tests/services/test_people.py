@@ -3,6 +3,7 @@
 import pytest
 
 from models.mail import OutgoingMail
+from services import people
 from services.bootstrap import Services
 from tests.stores import save, smtp_raw
 
@@ -28,6 +29,9 @@ RS = {"contact_type": "RS"}
         ("LAKE", ["anna@lodge.test", "walter@lodge.test", "zoë@lodge.test"]),
         ("ag1", ["anna@ag1.test", "walter@ag1.test", "zoë@ag1.test"]),
         ("anna@lodge", ["anna@lodge.test"]),
+        ("lak wal", ["walter@lodge.test"]),
+        ("alter", ["walter@ag1.test", "walter@lodge.test"]),
+        ("on", ["anna@ag1.test", "walter@ag1.test", "zoë@ag1.test"]),
         ("100%", []),
     ],
 )
@@ -47,6 +51,14 @@ def test_pages_follow_each_other(filled: Services) -> None:
         if (after := page.next) is None:
             break
     assert len(found) == len({person.id for person in found}) == 6
+
+
+def test_contacts_are_looked_up_rather_than_looked_through(filled: Services) -> None:
+    with filled.store.read() as session:
+        statement, place = people._fitting(session, "walter@lodge.test")
+        asked = str(statement.order_by(*place))
+    assert "MATCH" in asked or "to_tsquery" in asked
+    assert "email_key ||" in asked
 
 
 def test_a_name_is_quoted_as_a_recipient(filled: Services) -> None:
