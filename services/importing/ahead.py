@@ -1,6 +1,6 @@
-"""Fetches one batch ahead, in a thread of its own, while another one is judged and stored."""
+"""Fetches ahead, in threads of its own, while what came before is judged and stored."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, Self, TypeVar
 
@@ -11,12 +11,15 @@ T = TypeVar("T")
 
 
 class Ahead:
-    """Does one thing after the other on a connection that nobody else uses meanwhile."""
+    """Begins things in their order, on connections that nobody else uses meanwhile."""
 
-    def __init__(self, cancel: Cancel) -> None:
-        """Take what breaks the connection where the block is left early."""
+    def __init__(self, cancel: Cancel, at_once: int) -> None:
+        """Take what breaks the connections where the block is left early.
+
+        So many things are done `at_once`; where it is one, each ends before the next begins.
+        """
         self._cancel = cancel
-        self._pool = ThreadPoolExecutor(1, "ahead")
+        self._pool = ThreadPoolExecutor(at_once, "ahead")
 
     def __enter__(self) -> Self:
         return self
@@ -27,12 +30,5 @@ class Ahead:
         self._pool.shutdown(cancel_futures=True)
 
     def do(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> Future[T]:
-        """Do it once everything before is done."""
+        """Do it once everything before has begun and a thread is free."""
         return self._pool.submit(function, *args, **options)
-
-    def each(self, things: Iterator[T]) -> Iterator[T]:
-        """Yield what an iterator gives, which is asked one step ahead."""
-        coming = self.do(next, things, None)
-        while (thing := coming.result()) is not None:
-            coming = self.do(next, things, None)
-            yield thing

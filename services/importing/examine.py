@@ -35,10 +35,15 @@ class Draft:
     verdict: Verdict
     background: Background
     wants_body: bool
+    copy: Fingerprints | None = None
+    """What is here already with the same headers."""
 
 
 class Examiner:
-    """Judges the messages of one page, and knows those that it has seen so far."""
+    """Judges messages, and knows those that it has seen on this page and the one before.
+
+    Of these some may not be stored yet, so that only it knows of them.
+    """
 
     def __init__(
         self, store: Store, account: Account, copies: Copies, surroundings: Surroundings
@@ -48,12 +53,16 @@ class Examiner:
         self._limit = surroundings.config.max_message_bytes
         self._copies: dict[str, list[Fingerprints]] = {}
         self._pending: set[str] = set()
-        self.seen: set[str] = set()
-        """The items whose headers came."""
+        self._page: set[str] = set()
+
+    def turn_page(self) -> None:
+        """Forget the page before, all of which is stored by now, save for what this one has too."""
+        self._copies = {name: copies for name, copies in self._copies.items() if name in self._page}
+        self._pending &= self._page
+        self._page = set()
 
     def drafts(self, headers: Sequence[Header]) -> list[Draft]:
         """Judge messages by their headers."""
-        self.seen.update(header.item for header in headers)
         facts = [_guarded(_NO_FACTS, _read_facts, header.block) for header in headers]
         prints = [self._prints(*message) for message in zip(headers, facts, strict=True)]
         background = self._background(facts, prints)
@@ -73,7 +82,9 @@ class Examiner:
         self, facts: Sequence[HeaderFacts], prints: Sequence[Fingerprints]
     ) -> Background:
         """Look up in one go what the store knows of these messages."""
-        new = {p.identity for p in prints if p.identity} - self._copies.keys()
+        names = {p.identity for p in prints if p.identity}
+        self._page |= names
+        new = names - self._copies.keys()
         for identity, copies in self._find_copies(new).items():
             self._copies[identity] = list(copies)
         ids = {name for f in facts for name in (f.message_id, *f.in_reply_to, *f.references)}
@@ -100,13 +111,11 @@ class Examiner:
             and copy is None
             and (verdict.keeps_body or is_bounce(facts) or self._may_be_copy(prints))
         )
-        if copy is not None:
-            prints = Fingerprints(size=prints.size, mail_id=self._mail_of(copy))
-        elif wants_body:
+        if wants_body:
             self._pending.add(prints.identity)
-        else:
+        elif copy is None:
             self._alike(prints).append(prints)
-        return Draft(header, facts, prints, verdict, background, wants_body)
+        return Draft(header, facts, prints, verdict, background, wants_body, copy)
 
     def _alike(self, prints: Fingerprints) -> list[Fingerprints]:
         """Return what is here under the same identity, to look at and to add to.
@@ -130,10 +139,10 @@ class Examiner:
 
     def by_header(self, draft: Draft) -> Entry:
         """Decide a message for good by its headers; they are what is kept of it."""
-        header = draft.header
-        return Entry(
-            header.item, draft.verdict, draft.prints, draft.facts, header.received, header.block
-        )
+        header, prints = draft.header, draft.prints
+        if draft.copy is not None:  # whose mail may have come into the store since
+            prints = Fingerprints(size=prints.size, mail_id=self._mail_of(draft.copy))
+        return Entry(header.item, draft.verdict, prints, draft.facts, header.received, header.block)
 
     def by_body(self, draft: Draft, body: Body) -> Entry:
         """Decide a message for good by all of it, or by why that did not come."""

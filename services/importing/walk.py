@@ -2,15 +2,18 @@
 
 Headers come first; a body is fetched only for what will be kept, for what may be a bounce, and
 where only the content tells whether a message is here already. While one batch of bodies is judged
-and stored, the page's next one is fetched; never are more than these two in memory.
+and stored, the next one is fetched, and the next page's headers; never are more than these in
+memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from models.account import Account
 from models.mail import Outcome
+from services.errors import ServiceError
 from services.importing import ledger
 from services.importing.ahead import Ahead
 from services.importing.examine import Draft, Examiner
@@ -43,6 +46,33 @@ class Recorder(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """The end of a page, whose cursor is committed with its last batch."""
+
+    page: Page
+    known: int
+    vanished: Sequence[str]
+    """What was listed, but had no headers any more."""
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Headers that came together; the last ones of a page turn it."""
+
+    headers: Sequence[Header]
+    turn: _Turn | None
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Messages that are settled together, their bodies, as far as they are wanted, on their way."""
+
+    drafts: Sequence[Draft]
+    bodies: Future[list[Body]]
+    turn: _Turn | None
+
+
 class Walk:
     """One run through a listing; `counts` holds what was committed so far."""
 
@@ -68,12 +98,11 @@ class Walk:
         Without `save_cursor` the mark is left to the caller, who finds it in `cursor`.
         """
         self.counts.server_count = listing.server_count
-        for page in listing.pages:
-            self._around.cancel.check()
-            self._pass_early(listing.scope, page.early)
-            with Ahead(self._around.cancel) as ahead:
-                self._settle(listing, page, save_cursor, ahead)
-            self.cursor = page.cursor or self.cursor
+        examiner = Examiner(self._store, self._account, self._recorder.copies, self._around)
+        with Ahead(self._around.cancel, self._importer.at_once) as ahead:
+            for batch in _one_ahead(self._batches(listing, examiner, ahead)):
+                self._around.cancel.check()
+                self._settle(batch, listing, examiner, save_cursor)
 
     def account_for_the_rest(self, before: int, *, whole: bool) -> None:
         """Count the messages that the listing left out, since they lie below the mark.
@@ -106,20 +135,25 @@ class Walk:
         # What had vanished once and is listed again is looked at again.
         return {item for item, outcome in found.items() if outcome is not Outcome.GONE}
 
-    def _settle(self, listing: Listing, page: Page, save_cursor: bool, ahead: Ahead) -> None:
-        known = self._settled(listing.scope, page.items)
-        self.listed += len(page.items)
-        self.counts.known += len(known)
-        todo = [item for item in page.items if item not in known]
-        examiner = Examiner(self._store, self._account, self._recorder.copies, self._around)
-        for (drafts, bodies), last in _with_last(self._drafted(examiner, todo, ahead)):
-            entries = self._entries(examiner, drafts, bodies.result())
-            if last:
-                there = examiner.seen
-                entries += [vanished(item) for item in todo if item not in there]
-            self._commit(entries, page.cursor if save_cursor and last else None)
-            self._tell(listing)
-            self._around.cancel.check()
+    def _settle(
+        self, batch: _Batch, listing: Listing, examiner: Examiner, save_cursor: bool
+    ) -> None:
+        entries = self._entries(examiner, batch.drafts, batch.bodies.result())
+        cursor = None
+        if batch.turn is not None:
+            entries += map(vanished, batch.turn.vanished)
+            cursor = self._turned(batch.turn, listing.scope)
+        self._commit(entries, cursor if save_cursor else None)
+        self._tell(listing)
+        self._around.cancel.check()
+
+    def _turned(self, turn: _Turn, scope: str) -> str | None:
+        """Count what a page has beside its batches, and return its cursor."""
+        self._pass_early(scope, turn.page.early)
+        self.listed += len(turn.page.items)
+        self.counts.known += turn.known
+        self.cursor = turn.page.cursor or self.cursor
+        return turn.page.cursor
 
     def _commit(self, entries: Sequence[Entry], cursor: str | None) -> None:
         if not entries and cursor is None:
@@ -133,18 +167,33 @@ class Walk:
             Progress(done, listing.listed, counts.imported, counts.skipped, counts.errors)
         )
 
-    def _drafted(
-        self, examiner: Examiner, items: Sequence[str], ahead: Ahead
-    ) -> Iterator[tuple[list[Draft], Future[list[Body]]]]:
-        """Yield drafts whose bodies, if wanted, make one batch, and the bodies on their way."""
-        empty = True
-        for headers in ahead.each(bounded(self._importer.headers(items), _block_size)):
-            drafts = examiner.drafts(headers)
-            for batch in bounded(drafts, lambda d: d.header.size if d.wants_body else 0):
-                yield batch, ahead.do(self._bodies, batch)
-                empty = False
-        if empty:
-            yield [], ahead.do(list[Body])
+    def _batches(self, listing: Listing, examiner: Examiner, ahead: Ahead) -> Iterator[_Batch]:
+        chunks = self._chunks(listing)
+        coming = ahead.do(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            drafts = examiner.drafts(chunk.headers)
+            cut = list(bounded(drafts, lambda d: d.header.size if d.wants_body else 0)) or [[]]
+            for left, batch in zip(range(len(cut) - 1, -1, -1), cut, strict=True):
+                bodies = ahead.do(self._bodies, batch)
+                if batch is cut[0]:  # not sooner: there is nothing to do without bodies
+                    coming = ahead.do(next, chunks, None)
+                yield _Batch(batch, bodies, None if left else chunk.turn)
+            if chunk.turn is not None:
+                examiner.turn_page()
+
+    def _chunks(self, listing: Listing) -> Iterator[_Chunk]:
+        """Yield the headers of what has no row yet, page by page."""
+        for page in listing.pages:
+            known = self._settled(listing.scope, page.items)
+            missing = dict.fromkeys(item for item in page.items if item not in known)
+            last: list[Header] = []
+            for headers in bounded(self._importer.headers(list(missing)), _block_size):
+                if last:
+                    yield _Chunk(last, None)
+                last = headers
+                for header in headers:
+                    missing.pop(header.item, None)
+            yield _Chunk(last, _Turn(page, len(known), list(missing)))
 
     def _bodies(self, drafts: Sequence[Draft]) -> list[Body]:
         wanted = [draft.header.item for draft in drafts if draft.wants_body]
@@ -184,11 +233,14 @@ def bounded(things: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
         yield batch
 
 
-def _with_last(things: Iterable[T]) -> Iterator[tuple[T, bool]]:
-    """Yield each thing with whether it is the last, looking one ahead."""
-    rest = iter(things)
-    for held in rest:
-        for following in rest:
-            yield held, False
-            held = following
-        yield held, True
+def _one_ahead(things: Iterator[T]) -> Iterator[T]:
+    """Yield each thing once the next one is there, or has failed."""
+    held = next(things, None)
+    while held is not None:
+        try:
+            following = next(things, None)
+        except ServiceError:
+            yield held  # it may be sound
+            raise
+        yield held
+        held = following

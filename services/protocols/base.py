@@ -168,6 +168,11 @@ class Body:
 class Importer(Protocol):
     """An open connection to a mailbox that is only read."""
 
+    @property
+    def at_once(self) -> int:
+        """How many calls of `headers` and `bodies`, and a listing's `pages`, may go on at once."""
+        ...
+
     def look(self, mark: Mark | None, since: datetime | None, *, whole: bool = False) -> Listing:
         """List what lies above the mark; without one, or if asked for, the `whole` mailbox.
 

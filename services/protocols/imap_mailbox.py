@@ -52,6 +52,8 @@ T = TypeVar("T")
 class ImapImporter(Closing):
     """A mailbox that is only read (see services.protocols.base.Importer)."""
 
+    at_once = 1
+
     def __init__(self, settings: ImapSettings, surroundings: Surroundings) -> None:
         """Connect and log in. Raises ConnectionFailed, LoginRefused, Cancelled."""
         self._settings, self._around = settings, surroundings

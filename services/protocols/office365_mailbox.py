@@ -27,6 +27,8 @@ _REMEMBERED = 2_000
 class Office365Importer(Closing):
     """A mailbox that is only read (see services.protocols.base.Importer)."""
 
+    at_once = 1
+
     def __init__(
         self,
         settings: "Office365Settings",
