@@ -5,11 +5,11 @@ numbers never tell what is new. Nothing is changed: EXAMINE and BODY.PEEK only.
 """
 
 from array import array
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from imapclient.datetime_util import format_criteria_date
 
@@ -17,9 +17,11 @@ from services.errors import ConnectionFailed
 from services.protocols.base import Body, Closing, Header, Listing, Mark, Surroundings
 from services.protocols.imap import ImapSettings
 from services.protocols.imap_crew import Crew
+from services.protocols.imap_fetch import Answers
 from services.protocols.imap_listing import Position, pages, resume
-from services.protocols.imap_session import ImapSession, Inbox
-from services.protocols.imap_wire import Broken, Dripped, Refused, Trouble
+from services.protocols.imap_own import OwnConnection
+from services.protocols.imap_session import Inbox
+from services.protocols.imap_wire import Broken, Refused, Trouble
 
 _DATES = 1_000
 _HEADERS = 200
@@ -28,9 +30,6 @@ _HEADERS = 200
 _SHORT_BLOCK = 64 * 1024
 """Octets of a header block that a batch asks for; the few longer ones come one by one."""
 _LONG_BLOCK = 8 * 1024 * 1024
-_REVIVALS = 26
-"""How often a run connects again after a message broke the connection: enough to isolate two."""
-
 _LAST_TRIES = 3
 """How often a message alone must break the connection to be taken for the cause."""
 
@@ -46,33 +45,31 @@ _WHOLE = "(BODY.PEEK[])"
 _RECEIVED = "(INTERNALDATE)"
 
 Answer = dict[bytes, Any]
-T = TypeVar("T")
 
 
 class ImapImporter(Closing):
     """A mailbox that is only read (see services.protocols.base.Importer)."""
 
-    at_once = 1
+    at_once = 3
+    """Two batches of bodies and a page's headers."""
 
     def __init__(self, settings: ImapSettings, surroundings: Surroundings) -> None:
         """Connect and log in. Raises ConnectionFailed, LoginRefused, Cancelled."""
-        self._settings, self._around = settings, surroundings
-        self._session = ImapSession.opened(settings, surroundings)
-        self._crew = Crew(settings, surroundings)
-        self._broken, self._revivals = "", _REVIVALS
-        self._uidvalidity = 0
+        self._own = OwnConnection(settings, surroundings)
+        self._crew = Crew(self._own, settings, surroundings)
 
     def close(self) -> None:
         """Log out; never raises."""
         self._crew.close()
-        self._session.close()
+        self._own.close()
 
     # ------------------------------------------------------------------ listing
 
     def look(self, mark: Mark | None, since: datetime | None, *, whole: bool = False) -> Listing:
         """List what lies above the mark, or the whole mailbox; see the port."""
-        inbox = self._session.examine()
-        self._uidvalidity = inbox.uidvalidity
+        inbox = self._own.examine()
+        if mark is None:
+            self._crew.hire(inbox.exists)  # there will be work until they are here
         scope, held = resume(mark, inbox)
         position = None if whole else held
         above = position.settled if position else 0
@@ -90,15 +87,13 @@ class ImapImporter(Closing):
 
     def scope(self, mark: Mark | None) -> str:
         """Open the INBOX without a listing, and return the scope of its UIDs."""
-        inbox = self._session.examine()
-        self._uidvalidity = inbox.uidvalidity
-        return resume(mark, inbox)[0]
+        return resume(mark, self._own.examine())[0]
 
     def _above(self, settled: int, inbox: Inbox) -> "array[int]":
         """Return the UIDs above the mark that the mailbox had when it was opened, ascending."""
         if not inbox.exists or (inbox.uidnext and inbox.uidnext - 1 <= settled):
             return array("Q")
-        found = self._search("UID", f"{settled + 1}:*")
+        found = self._own.search("UID", f"{settled + 1}:*")
         # n:* names the last message even where its UID lies below n (RFC 3501 §9, seq-range).
         limit = inbox.uidnext or 2**32
         # A set, since a server that lists a UID twice would have it settled twice.
@@ -111,8 +106,8 @@ class ImapImporter(Closing):
         exactly.
         """
         day = max(since.astimezone(UTC).date(), date(1971, 1, 1))
-        wanted = set(self._search("SINCE", _criterion(day - timedelta(days=1))))
-        certain = set(self._search("SINCE", _criterion(day + timedelta(days=2))))
+        wanted = set(self._own.search("SINCE", _criterion(day - timedelta(days=1))))
+        certain = set(self._own.search("SINCE", _criterion(day + timedelta(days=2))))
         border = [uid for uid in uids if uid <= first and uid in wanted and uid not in certain]
         late = {uid for uid, when in self._received(border) if when < since}
         return frozenset(uid for uid in uids if uid <= first and (uid not in wanted or uid in late))
@@ -177,10 +172,14 @@ class ImapImporter(Closing):
         Where a batch fails, its halves are asked for, until the message to blame stands alone.
         """
         parts = [list(uids)]
+        if self._crew.far and len(uids) > 1:
+            found, left = self._crew.fetch(uids, what)
+            yield from self._given([uid for uid in uids if uid not in left], found, what, key)
+            parts = [[uid for uid in uids if uid in left]]
         while parts:
             part = parts.pop()
             try:
-                found = self._fetch(part, what) if part else {}
+                found = self._own.fetch(part, what) if part else {}
             except Trouble:
                 half = len(part) // 2
                 if half:
@@ -188,22 +187,28 @@ class ImapImporter(Closing):
                 else:
                     yield from self._alone(part[0], what, key)
                 continue
-            missing = []
-            for uid in part:
-                answer = found.pop(uid, None)
-                if _has(answer, key):
-                    yield uid, answer, ""
-                else:
-                    missing.append(uid)
-            for uid in self._still_there(missing):
-                yield from self._alone(uid, what, key)
+            yield from self._given(part, found, what, key)
+
+    def _given(
+        self, uids: Sequence[int], found: Answers, what: str, key: bytes
+    ) -> Iterator[tuple[int, Answer | None, str]]:
+        """Yield answers, and look again for messages that have none."""
+        missing = []
+        for uid in uids:
+            answer = found.pop(uid, None)
+            if _has(answer, key):
+                yield uid, answer, ""
+            else:
+                missing.append(uid)
+        for uid in self._still_there(missing):
+            yield from self._alone(uid, what, key)
 
     def _alone(self, uid: int, what: str, key: bytes) -> Iterator[tuple[int, Answer | None, str]]:
         """Ask for one message again, which may have failed for a passing reason."""
         fault = "the server does not give it"
         for _ in range(_LAST_TRIES):
             try:
-                answer = self._fetch([uid], what).get(uid)
+                answer = self._own.fetch([uid], what).get(uid)
             except Broken as trouble:  # it may be the line, which would be no error of the message
                 fault = trouble.words
                 continue
@@ -220,59 +225,10 @@ class ImapImporter(Closing):
     def _still_there(self, uids: Sequence[int]) -> Collection[int]:
         if not uids:
             return ()
-        self._surely(lambda session: session.noop())
-        return [uid for uid in self._search("UID", ",".join(map(str, uids))) if uid in set(uids)]
-
-    # ------------------------------------------------------------------ the session
-
-    def _fetch(self, uids: Sequence[int], what: str) -> dict[int, Answer]:
-        """Fetch, connecting again first where an earlier fetch broke the connection."""
-        self._revive()
-        try:
-            return self._crew.fetch(self._session, uids, what, self._uidvalidity)
-        except Dripped as trouble:
-            raise self._failed(trouble) from None
-        except Broken as trouble:
-            self._broken = trouble.words
-            raise
-        except Refused as refusal:
-            if refusal.for_now:
-                raise self._failed(refusal) from None
-            raise
-
-    def _search(self, *criteria: str) -> "array[int]":
-        return self._surely(lambda session: session.search(*criteria))
-
-    def _surely(self, command: Callable[[ImapSession], T]) -> T:
-        """Run a command that no single message can be to blame for."""
-        self._revive()
-        try:
-            return command(self._session)
-        except Trouble as trouble:
-            raise self._failed(trouble) from None
-
-    def _revive(self) -> None:
-        """Connect again where the connection broke. Raises ConnectionFailed, LoginRefused."""
-        if not self._broken:
-            return
-        self._session.close()
-        if self._revivals == 0:
-            raise ConnectionFailed(
-                f"{self._settings.server} breaks off again and again: {self._broken}.",
-                "What was imported is kept; the next run goes on from there.",
-            )
-        self._revivals -= 1
-        self._session = ImapSession.opened(self._settings, self._around)
-        if self._session.examine().uidvalidity != self._uidvalidity:
-            raise ConnectionFailed(
-                "The mailbox was rebuilt during the run.", "The next run looks at it again."
-            )
-        self._broken = ""
-
-    def _failed(self, trouble: Trouble) -> ConnectionFailed:
-        return ConnectionFailed(
-            f"{self._settings.server} fails: {trouble.words}.", "Try again later."
-        )
+        self._own.noop()
+        return [
+            uid for uid in self._own.search("UID", ",".join(map(str, uids))) if uid in set(uids)
+        ]
 
 
 def _batches(uids: Sequence[int], size: int) -> Iterator[list[int]]:

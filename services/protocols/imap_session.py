@@ -4,6 +4,7 @@ import re
 import socket
 import time
 from array import array
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from services.errors import ConnectionFailed, LoginRefused
 from services.network import DRIP_FACTOR, connect, shut, start_tls, tls_context
 from services.protocols.base import Surroundings
 from services.protocols.imap import ImapSettings
-from services.protocols.imap_fetch import answers
+from services.protocols.imap_fetch import Answers, answers
 from services.protocols.imap_wire import (
     FAILURES,
     Broken,
@@ -57,6 +58,10 @@ class ImapSession:
         self._exit = ExitStack()
         self._plain: socket.socket | None = None
         self._wire: Wire | None = None
+        self._asked: deque[tuple[bytes, Sequence[int]]] = deque()
+        self._brought: Answers = {}
+        self.broken = ""
+        """Why only a new session goes on, in words; "" as long as this one does."""
         self.quickest = float("inf")
         """Seconds that the quickest command took: a round trip, and a little more."""
 
@@ -154,12 +159,31 @@ class ImapSession:
             words = (word for line in data for word in (line or b"").split())
             return array("Q", map(int, filter(bytes.isdigit, words)))
 
-    def fetch(self, uids: Sequence[int], what: str) -> dict[int, dict[bytes, Any]]:
+    def fetch(self, uids: Sequence[int], what: str) -> Answers:
         """UID FETCH: return what came, by UID and data item."""
-        with self._command():
-            kind, data = self._live.uid("FETCH", ",".join(map(str, uids)), what)
+        self.ask(uids, what)
+        return self.answered()
+
+    def ask(self, uids: Sequence[int], what: str) -> None:
+        """Send UID FETCH alone; `answered` returns what came, in the order of asking."""
+        with self._command(timed=False):
+            tag = self._live.ask("UID", "FETCH", ",".join(map(str, uids)), what)
+            self._asked.append((tag, uids))
+
+    def answered(self) -> Answers:
+        """Return the answer to the longest waiting `ask`.
+
+        Servers mix the answers to several commands, so what came for later ones is kept for them.
+        """
+        with self._command(timed=False):
+            tag, uids = self._asked.popleft()
+            kind, data = self._live.answered(tag, "FETCH")
             self._check(kind, data)
-            return answers(data)
+            self._brought.update(answers(data))
+            found = {uid: self._brought.pop(uid) for uid in uids if uid in self._brought}
+            if not self._asked:
+                self._brought.clear()  # flags that somebody changed, which nobody asked for
+            return found
 
     def noop(self) -> None:
         """Let the server tell what has vanished meanwhile."""
@@ -193,10 +217,10 @@ class ImapSession:
         return secret.get_secret_value() if secret else ""
 
     @contextmanager
-    def _command(self) -> Iterator[None]:
+    def _command(self, *, timed: bool = True) -> Iterator[None]:
         """Bound a command by the drip limit; raise Trouble, or Cancelled, where it fails."""
         self._around.cancel.check()
-        greeted = self._wire is not None
+        timed = timed and self._wire is not None  # not the wait for a greeting either
         started = time.monotonic()
         if self._wire is not None:
             self._wire.begin()
@@ -206,8 +230,10 @@ class ImapSession:
             self._around.cancel.check()
             trouble = trouble_of(error, time.monotonic() - started, self._timeout)
             words = redacted(trouble.words, self._settings.user, self._password)
+            if isinstance(trouble, Broken):
+                self.broken = words
             raise type(trouble)(words) from None
-        if greeted:
+        if timed:
             self.quickest = min(self.quickest, time.monotonic() - started)
 
     @contextmanager

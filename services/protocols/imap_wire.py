@@ -136,6 +136,18 @@ class Wire(imaplib.IMAP4):
             raise self.error("it does not say what it can")
         self.capabilities = tuple(told.decode("ascii", "replace").upper().split())
 
+    def ask(self, *words: str) -> bytes:
+        """Send a command without a wait for its answer; return the tag to wait by."""
+        tag: bytes = self._new_tag()
+        self.send(b" ".join((tag, *(word.encode() for word in words))) + b"\r\n")
+        return tag
+
+    def answered(self, tag: bytes, what: str) -> tuple[str, list[Any]]:
+        """Wait for a command's answer, and return how it ended and the data of one kind."""
+        kind, data = self._command_complete("UID", tag)
+        found: tuple[str, list[Any]] = self._untagged_response(kind, data, what)
+        return found
+
     def upgrade(self, host: str, context: ssl.SSLContext, cancel: Cancel) -> None:
         """STARTTLS (RFC 3501 §6.2.1); what came in clear before it is forgotten."""
         kind, data = self._simple_command("STARTTLS")

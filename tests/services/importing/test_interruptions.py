@@ -160,7 +160,7 @@ def test_mail_that_vanishes_before_it_is_listed_is_gone_without_a_row(
 
     def late(self: ImapImporter, settled: int, inbox: Any) -> Any:
         full.mailbox.expunge(full.mailbox.uids[:2])
-        self._session.noop()
+        self._own.noop()
         return above(self, settled, inbox)
 
     monkeypatch.setattr(ImapImporter, "_above", late)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from services.cancel import Cancel
 from services.config import Config
 from services.errors import Cancelled, ConnectionFailed, LoginRefused
-from services.protocols import imap_listing, imap_mailbox, imap_session, imap_wire
+from services.protocols import imap_listing, imap_own, imap_session, imap_wire
 from services.protocols.base import LadderScope, Listing, Mark, Step, Surroundings
 from services.protocols.imap import IMAP, ImapSettings
 from services.protocols.imap_listing import Position
@@ -229,7 +229,7 @@ def test_capabilities_that_the_greeting_tells_are_not_asked_for(
         return chunk if told or not chunk.startswith(b"* OK [") else b"* OK hello\r\n"
 
     with through(mailbox, around, greet) as (proxy, importer):
-        assert "AUTH=PLAIN" in importer._session.capabilities
+        assert "AUTH=PLAIN" in importer._own.session.capabilities
         assert (b"CAPABILITY" in proxy.sent) is not told
 
 
@@ -241,8 +241,8 @@ def test_capabilities_told_in_clear_are_forgotten_once_tls_has_begun(
     with Meddler((mailbox.host, mailbox.port), lie) as proxy:
         settings = settings_of(mailbox, port=proxy.port, security="starttls")
         with ImapImporter(settings, around) as importer:
-            assert "AUTH=PLAIN" in importer._session.capabilities
-            assert "X-LIE" not in importer._session.capabilities
+            assert "AUTH=PLAIN" in importer._own.session.capabilities
+            assert "X-LIE" not in importer._own.session.capabilities
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ def test_mail_that_arrives_after_the_look_is_left_to_the_next_run(
 ) -> None:
     def late(settled: int, inbox: Any) -> Any:
         mailbox.append(mail(2))
-        importer._session.noop()  # the server shows it from here on
+        importer._own.session.noop()  # the server shows it from here on
         return above(settled, inbox)
 
     mailbox.append(mail(1))
@@ -341,7 +341,7 @@ def test_import_from_is_exact_whatever_days_the_server_goes_by(
         + timedelta(hours=6 * n)
         for n in range(-10, 11)
     }
-    search = importer._search
+    search = importer._own.search
 
     def in_its_zone(*criteria: str) -> Any:
         if criteria[0] != "SINCE":
@@ -349,7 +349,7 @@ def test_import_from_is_exact_whatever_days_the_server_goes_by(
         day = datetime.strptime(criteria[1], "%d-%b-%Y").date()
         return [uid for uid, at in moments.items() if at.astimezone(zone).date() >= day]
 
-    monkeypatch.setattr(importer, "_search", in_its_zone)
+    monkeypatch.setattr(importer._own, "search", in_its_zone)
     for since in (midnight, midnight + timedelta(hours=23, minutes=59)):
         (page,) = importer.look(None, since).pages
         assert page.early == tuple(str(uid) for uid, at in moments.items() if at < since)
@@ -705,7 +705,7 @@ def test_fetching_in_halves_finds_two_bad_messages(mailbox: Mailbox, around: Sur
     with through(mailbox, around, break_on(b"poison", lambda _c: None)) as (proxy, importer):
         bodies = list(importer.bodies(items_of(importer.look(None, None))))
         assert [index for index, body in enumerate(bodies) if body.fault] == [2, 7]
-        assert 1 < proxy.connections <= imap_mailbox._REVIVALS
+        assert 1 < proxy.connections <= imap_own.REVIVALS
 
 
 # ------------------------------------------------------------------ servers that lie
