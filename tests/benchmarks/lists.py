@@ -89,7 +89,7 @@ def _mail(services: Services) -> Mapping[str, Work]:
         "mail: search in errors": listed(text="anna", outcome=Shown.ERROR),
         "mail: search in an account": listed(text="anna", account="SALES"),
         "mail: search, the end": listed(LAST, text='"anna"'),
-        "mail: counted": lambda: mail.count(most=SMALL),
+        "mail: counted": mail.count,
         "mail: errors by cause": mail.causes,
         "home": services.dashboard.look,
     }
@@ -117,6 +117,9 @@ def _parties(services: Services) -> Mapping[str, Work]:
     def listed(after: str | None = None, text: str = "") -> Work:
         return lambda: contacts.list("supplier", text, after, LIMIT)
 
+    def chosen(text: str = "", after: str | None = None) -> Work:
+        return lambda: contacts.people(text, after, LIMIT)
+
     return {
         "suppliers: first page": listed(),
         "suppliers: next page": listed(contacts.list("supplier", limit=LIMIT).next),
@@ -124,4 +127,8 @@ def _parties(services: Services) -> Mapping[str, Work]:
         "suppliers: by code": listed(text="00002A"),
         "suppliers: by address": listed(text="guide42@lodge.test"),
         "suppliers: counted": lambda: contacts.count("supplier"),
+        "people: first page": chosen(),
+        "people: next page": chosen(after=contacts.people(limit=LIMIT).next),
+        "people: by name": chosen("guide"),
+        "people: by address": chosen("guide42@lodge.test"),
     }
