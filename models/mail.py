@@ -159,6 +159,14 @@ class OutboxRow(Row, table=True):
     created_by: str
     give_up_at: datetime
     sent_at: datetime | None = None
+
+
+class RawOutboxRow(Row, table=True):
+    """An outgoing message's bytes, apart from its row, which is written anew with every state."""
+
+    __tablename__ = "raw_outbox"
+
+    outbox_id: int = Col(foreign_key="outbox.id", primary_key=True, ondelete="CASCADE")
     data: bytes = Col(sa_column=Column(LargeBinary, nullable=False))
     """The composed RFC 5322 message, CRLF line ends, without Bcc."""
 

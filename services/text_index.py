@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, insert
-from sqlalchemy.orm import defer
 from sqlmodel import Session, col, exists, func, select
 
 from models.contacts import PartyRow, PartyTextRow
@@ -47,8 +46,6 @@ class _Kind:
     def write_some(self, store: Store, last: int) -> Sequence[Any]:
         """Write the texts of some records behind a number, and return the records."""
         statement = select(self.row).where(self.index.owned > last, self.missing)
-        if self.row is OutboxRow:
-            statement = statement.options(defer(OutboxRow.data))  # type: ignore[arg-type]
         with store.write() as session:
             # Locked, so that two upgraders on PostgreSQL never write the same text.
             locked = statement.order_by(self.index.owned).limit(BATCH).with_for_update()

@@ -153,7 +153,20 @@ _TEXTS: Rows = {
     "party_text": [{"party_id": 1, "text": "safari lodge"}],
 }
 
-SAMPLES: Mapping[str, Rows] = {"0001": _FIRST, "0002": _BACK_OFFICE, "0004": _TEXTS}
+_RAW_OUTBOX: Rows = {
+    **_TEXTS,
+    "outbox": [
+        {name: value for name, value in row.items() if name != "data"} for row in _FIRST["outbox"]
+    ],
+    "raw_outbox": [{"outbox_id": 1, "data": _FIRST["outbox"][0]["data"]}],
+}
+
+SAMPLES: Mapping[str, Rows] = {
+    "0001": _FIRST,
+    "0002": _BACK_OFFICE,
+    "0004": _TEXTS,
+    "0006": _RAW_OUTBOX,
+}
 """Revision → a row in every table of it. One that adds no table is served by the one before it."""
 
 

@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import insert
-from sqlalchemy.orm import defer
 from sqlmodel import Session, col, delete, func, select, update
 
 from models.account import Account, AccountContactTypeRow, ContactSide
@@ -131,10 +130,9 @@ def sent_by_token(session: Session, tokens: Collection[str]) -> dict[str, SentMa
 
 
 def _sent(session: Session, column: Any, values: Collection[str]) -> list[SentMail]:
-    # Without the message itself: its attachments would come along.
-    light = select(OutboxRow).options(defer(column.class_.data))
+    every = select(OutboxRow)
     chunks = _chunks(sorted(set(values)))
-    rows = [row for chunk in chunks for row in session.exec(light.where(column.in_(chunk)))]
+    rows = [row for chunk in chunks for row in session.exec(every.where(column.in_(chunk)))]
     recipients = _recipients(session, [row.id or 0 for row in rows])
     return [
         SentMail(

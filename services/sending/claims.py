@@ -25,6 +25,7 @@ LEASE = timedelta(seconds=90)
 # Statements that run for every message are made once: making one takes longer than running it.
 _OUTBOX = OutboxRow.metadata.tables["outbox"]
 _RECIPIENT = OutboxRow.metadata.tables["outbox_recipient"]
+_RAW = OutboxRow.metadata.tables["raw_outbox"]
 _STATES = (
     select(_RECIPIENT.c.address, _RECIPIENT.c.state)
     .where(_RECIPIENT.c.outbox_id == bindparam("message"))
@@ -142,7 +143,10 @@ def _claiming(due: ColumnElement[bool]) -> Update:
             _OUTBOX.c.envelope_from,
             _OUTBOX.c.attempts,
             _OUTBOX.c.give_up_at,
-            _OUTBOX.c.data,
+            select(_RAW.c.data)
+            .where(_RAW.c.outbox_id == _OUTBOX.c.id)
+            .scalar_subquery()
+            .label("data"),
         )
     )
 

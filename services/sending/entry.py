@@ -15,6 +15,7 @@ from models.mail import (
     OutboxState,
     OutboxTextRow,
     OutgoingMail,
+    RawOutboxRow,
     RecipientState,
 )
 from services.contacts import known_senders
@@ -136,6 +137,7 @@ def _insert(session: Session, row: OutboxRow, ready: Ready, refusal: str = "") -
         for one in ready.recipients
     )
     addresses = [one.address for one in ready.recipients]
+    session.add(RawOutboxRow(outbox_id=which, data=ready.data))
     session.add(OutboxTextRow(outbox_id=which, text=outbox_text(row, addresses)))
     session.flush()
     return which
@@ -163,5 +165,4 @@ def _row(origin: Origin, ready: Ready, contact_id: int | None) -> OutboxRow:
         created_at=origin.now,
         created_by=origin.who,
         give_up_at=origin.now + GIVE_UP_AFTER,
-        data=ready.data,
     )

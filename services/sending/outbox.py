@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session, func, select
 
-from models.mail import OutboxRow, OutboxState, OutgoingMail
+from models.mail import OutboxState, OutgoingMail, RawOutboxRow
 from models.work import WorkerRow
 from services.accounts import AccountService
 from services.actor import Actor
@@ -95,10 +95,10 @@ class Outbox:
     def raw(self, which: int) -> bytes:
         """Return a message's bytes as they are sent. Raises NotFound."""
         with self._store.read() as session:
-            data = session.exec(select(OutboxRow.data).where(OutboxRow.id == which)).first()
-        if data is None:
+            raw = session.get(RawOutboxRow, which)
+        if raw is None:
             raise NotFound(f"There is no message {which} in the outbox.")
-        return data
+        return raw.data
 
     def preview(self, which: int) -> "Preview":
         """Return what a person reads of a message. Raises NotFound."""

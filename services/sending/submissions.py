@@ -8,7 +8,7 @@ from random import Random
 from sqlmodel import Session, col, select
 
 from models.account import Account, EmailSettings
-from models.mail import OutboxRecipientRow, OutboxRow, OutboxState
+from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RawOutboxRow
 from models.submission import Submission
 from services.accounts import AccountService
 from services.actor import Actor
@@ -115,4 +115,5 @@ def _stored(session: Session, row: OutboxRow) -> Submitted:
         .order_by(col(OutboxRecipientRow.id))
     )
     people = tuple(Recipient(one.address, one.address_key, one.kind) for one in recipients)
-    return Submitted(read_letter(row.data), people, row.booking)
+    raw = session.get_one(RawOutboxRow, row.id)
+    return Submitted(read_letter(raw.data), people, row.booking)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement
-from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
@@ -96,7 +95,6 @@ def _read(
         .where(*where)
         .order_by(col(OutboxRow.id).asc() if backwards else col(OutboxRow.id).desc())
         .limit(limit)
-        .options(defer(OutboxRow.data))  # type: ignore[arg-type]  # SQLModel types it as bytes
         .execution_options(populate_existing=True)
     ).all()
     recipients = _recipients(session, [row.id or 0 for row in rows])

@@ -63,11 +63,11 @@ INSERT INTO outbox_text (outbox_id, text)
 """
 _OUTBOX = f"""
 INSERT INTO outbox (id, account_name, message_id, token, envelope_from, header_from, subject, state,
-    attempts, last_error, claim, holder, created_at, created_by, give_up_at, data)
+    attempts, last_error, claim, holder, created_at, created_by, give_up_at)
 {_NUMBERS} SELECT i, 'SEND', '<' || i || '@operator.test>', 't' || i, 'office@operator.test',
     'office@operator.test', 'Request ' || i,
     CASE WHEN i % :scarce = 0 THEN 'failed' ELSE 'sent' END, 1, '', 0, '', {_MINUTE}, 'anna',
-    {_MINUTE}, x'00' FROM n
+    {_MINUTE} FROM n
 """
 _RECIPIENTS = f"""
 INSERT INTO outbox_recipient (outbox_id, address, address_key, kind, state, reply)

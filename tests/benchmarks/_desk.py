@@ -142,7 +142,6 @@ def _add_sent(services: Services) -> None:
                 created_at=START,
                 created_by="anna",
                 give_up_at=START,
-                data=b"raw",
             )
             session.add(row)
             session.flush()

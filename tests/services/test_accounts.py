@@ -38,7 +38,6 @@ def waiting_message(services: Services, account_id: uuid.UUID, message_id: str =
                 created_at=START,
                 created_by="anna",
                 give_up_at=START,
-                data=b"x",
             )
         )
 

@@ -142,7 +142,6 @@ def _forward(services: Services, state: OutboxState) -> int:
         created_at=OLD,
         created_by="anna",
         give_up_at=START,
-        data=b"",
     )
     with services.store.write() as session:
         session.add(row)

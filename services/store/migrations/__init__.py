@@ -1,4 +1,4 @@
 """The schema's history, one for every kind of store, applied by alembic."""
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision, named here so that a start need not import alembic to compare."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from models.mail import LedgerRow, MailboxMarkRow, OutboxRecipientRow, OutboxRow
+from models.mail import LedgerRow, MailboxMarkRow, OutboxRecipientRow, OutboxRow, RawOutboxRow
 from models.work import ImportRunRow
 from services.bootstrap import Services
 from services.config import Config
@@ -74,11 +74,11 @@ class Desk:
             created_by="anna",
             give_up_at=START,
             sent_at=START,
-            data=b"raw",
         )
         with self.services.store.write() as session:
             session.add(row)
             session.flush()
+            session.add(RawOutboxRow(outbox_id=row.id or 0, data=b"raw"))
             session.add_all(
                 OutboxRecipientRow(
                     outbox_id=row.id or 0, address=a, address_key=a, kind="to", state="sent"

@@ -21,9 +21,9 @@ _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE
 _MESSAGES = f"""
 INSERT INTO outbox (id, account_name, message_id, envelope_from, header_from, subject, state,
     attempts, next_attempt_at, last_error, claim, holder, lease_until, created_at, created_by,
-    give_up_at, data)
+    give_up_at)
 {_NUMBERS} SELECT i, 'GONE', '<' || i || '@operator.test>', 'office@operator.test',
-    'office@operator.test', 'Request', :state, 0, :at, '', 1, '', :at, :at, 'anna', :later, :data
+    'office@operator.test', 'Request', :state, 0, :at, '', 1, '', :at, :at, 'anna', :later
     FROM n
 """
 _RECIPIENTS = f"""
@@ -53,7 +53,6 @@ def fill(services: Services, state: OutboxState) -> None:
         "state": state.value,
         "at": moment if services.store.is_server else f"{moment:%Y-%m-%d %H:%M:%S.%f}",
         "later": START + timedelta(days=5),
-        "data": b"",
     }
     with services.store.write() as session:
         for statement in (_MESSAGES, _RECIPIENTS):
@@ -62,8 +61,8 @@ def fill(services: Services, state: OutboxState) -> None:
 
 def states(services: Services, table: str) -> dict[str, int]:
     with services.store.read() as session:
-        counted = text(f"SELECT state, count(*) FROM {table} GROUP BY state")
-        return dict(session.connection().execute(counted).tuples().all())
+        counted = text(f"SELECT state, count(*) AS number FROM {table} GROUP BY state")
+        return {row.state: row.number for row in session.connection().execute(counted)}
 
 
 def test_the_mail_of_a_deleted_account_fails_whatever_its_number(many: Services) -> None:
