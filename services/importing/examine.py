@@ -1,5 +1,6 @@
 """One page's messages before the judge: facts, fingerprints, and what the store knows of them."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -40,26 +41,35 @@ class Draft:
 
 
 class Examiner:
-    """Judges messages, and knows those that it has seen on this page and the one before.
+    """Judges messages, and knows those that it has seen on this page and some before.
 
     Of these some may not be stored yet, so that only it knows of them.
     """
 
     def __init__(
-        self, store: Store, account: Account, copies: Copies, surroundings: Surroundings
+        self,
+        store: Store,
+        account: Account,
+        copies: Copies,
+        surroundings: Surroundings,
+        before: int = 0,
     ) -> None:
-        """Take where to look up what is known; `copies` finds what is here under an identity."""
+        """Take where to look up what is known; `copies` finds what is here under an identity.
+
+        All of a page has to be stored once `before` later ones and the next have been begun.
+        """
         self._store, self._account, self._find_copies = store, account, copies
         self._limit = surroundings.config.max_message_bytes
         self._copies: dict[str, list[Fingerprints]] = {}
         self._pending: set[str] = set()
-        self._page: set[str] = set()
+        self._pages = deque([set[str]()], before + 1)
 
     def turn_page(self) -> None:
-        """Forget the page before, all of which is stored by now, save for what this one has too."""
-        self._copies = {name: copies for name, copies in self._copies.items() if name in self._page}
-        self._pending &= self._page
-        self._page = set()
+        """Begin a page, and forget what only the earliest one had."""
+        self._pages.append(set())
+        kept = set[str]().union(*self._pages)
+        self._copies = {name: copies for name, copies in self._copies.items() if name in kept}
+        self._pending &= kept
 
     def drafts(self, headers: Sequence[Header]) -> list[Draft]:
         """Judge messages by their headers."""
@@ -83,7 +93,7 @@ class Examiner:
     ) -> Background:
         """Look up in one go what the store knows of these messages."""
         names = {p.identity for p in prints if p.identity}
-        self._page |= names
+        self._pages[-1] |= names
         new = names - self._copies.keys()
         for identity, copies in self._find_copies(new).items():
             self._copies[identity] = list(copies)

@@ -2,10 +2,11 @@
 
 Headers come first; a body is fetched only for what will be kept, for what may be a bounce, and
 where only the content tells whether a message is here already. While one batch of bodies is judged
-and stored, the next one is fetched, and the next page's headers; never are more than these in
+and stored, the next ones are fetched, and the next page's headers; never are more than these in
 memory.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from services.importing.result import Counts, Progress
 from services.protocols.base import Body, Header, Importer, Listing, Page, Surroundings
 from services.store.engine import Store
 
-BATCH_BYTES = 4_000_000
+BATCH_BYTES = 2_500_000
 BATCH_MESSAGES = 200
+AHEAD = 2
+"""Batches that are fetched while one is judged and stored."""
 _LOOKED_UP = 500
 T = TypeVar("T")
 
@@ -98,9 +101,9 @@ class Walk:
         Without `save_cursor` the mark is left to the caller, who finds it in `cursor`.
         """
         self.counts.server_count = listing.server_count
-        examiner = Examiner(self._store, self._account, self._recorder.copies, self._around)
+        examiner = Examiner(self._store, self._account, self._recorder.copies, self._around, AHEAD)
         with Ahead(self._around.cancel, self._importer.at_once) as ahead:
-            for batch in _one_ahead(self._batches(listing, examiner, ahead)):
+            for batch in _some_ahead(self._batches(listing, examiner, ahead)):
                 self._around.cancel.check()
                 self._settle(batch, listing, examiner, save_cursor)
 
@@ -233,14 +236,15 @@ def bounded(things: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
         yield batch
 
 
-def _one_ahead(things: Iterator[T]) -> Iterator[T]:
-    """Yield each thing once the next one is there, or has failed."""
-    held = next(things, None)
-    while held is not None:
-        try:
-            following = next(things, None)
-        except ServiceError:
-            yield held  # it may be sound
-            raise
-        yield held
-        held = following
+def _some_ahead(things: Iterator[T]) -> Iterator[T]:
+    """Yield each thing once so many further ones are there, or the next one has failed."""
+    held: deque[T] = deque()
+    try:
+        for thing in things:
+            held.append(thing)
+            if len(held) > AHEAD:
+                yield held.popleft()
+    except ServiceError:
+        yield from held  # they may be sound
+        raise
+    yield from held

@@ -50,8 +50,8 @@ Answer = dict[bytes, Any]
 class ImapImporter(Closing):
     """A mailbox that is only read (see services.protocols.base.Importer)."""
 
-    at_once = 3
-    """Two batches of bodies and a page's headers."""
+    at_once = 4
+    """Batches of bodies that a walk wants while it waits for one, and a page's headers."""
 
     def __init__(self, settings: ImapSettings, surroundings: Surroundings) -> None:
         """Connect and log in. Raises ConnectionFailed, LoginRefused, Cancelled."""

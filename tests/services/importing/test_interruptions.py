@@ -107,6 +107,21 @@ def test_a_server_that_stops_in_the_middle_loses_nothing(desk: Desk, authority: 
         check_complete(desk)
 
 
+def test_copies_are_known_before_the_page_of_the_first_is_stored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Further pages are judged while the bodies of earlier ones are still on their way."""
+    monkeypatch.setattr(imap_listing, "PAGE_ITEMS", 1)
+    desk.account()
+    desk.contact(GUIDE)
+    twin, skipped = letter(), letter(sender="stranger@else.test")
+    for raw in (twin, letter(), twin, letter(), twin, skipped, letter(), skipped):
+        desk.mailbox.append(raw)
+    counts = desk.run().counts
+    assert (counts.imported, counts.skipped, counts.known) == (4, 1, 3)
+    assert all(row.mail_id for row in desk.ledger()), "each known copy names its mail"
+
+
 @SQLITE_ONLY
 def test_a_disk_that_fills_up_keeps_what_is_committed_and_the_next_run_goes_on(
     full: Desk,
@@ -133,10 +148,11 @@ def test_a_disk_that_fills_up_keeps_what_is_committed_and_the_next_run_goes_on(
 
 def test_mail_that_vanishes_during_the_run_is_accounted_for_as_gone(full: Desk) -> None:
     uids = full.mailbox.uids
-    result = full.run(progress=at_commit(1, lambda: full.mailbox.expunge(uids[5:8])))
+    vanishing = uids[9:]  # beyond what is fetched ahead
+    result = full.run(progress=at_commit(1, lambda: full.mailbox.expunge(vanishing)))
     assert (result.counts.imported, result.counts.gone) == (9, 3)
     rows = {row.item: row.outcome for row in full.ledger()}
-    assert [rows[str(uid)] for uid in uids[5:8]] == ["gone"] * 3
+    assert [rows[str(uid)] for uid in vanishing] == ["gone"] * 3
 
 
 def test_mail_that_vanishes_between_its_headers_and_its_body_is_gone(
