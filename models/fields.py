@@ -27,12 +27,11 @@ _HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 class Section(BaseModel):
     """One titled group of fields; the unit that forms and commands are made from.
 
-    Each field's `title` is its label and its docstring the help an admin reads.
+    Each field's `title` is its label and its docstring the help an admin reads (`models.help`).
     """
 
     model_config = ConfigDict(
         extra="forbid",
-        use_attribute_docstrings=True,
         str_strip_whitespace=True,
         hide_input_in_errors=True,
         frozen=True,

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from models.fields import Named, Section
+from models.help import field_help
 
 
 class Kind(StrEnum):
@@ -62,13 +63,13 @@ def fields_of(
     section: type[Section], key: str = "", label: str = "", skip: Iterable[str] = ()
 ) -> Iterator[FieldOption]:
     """Yield a section's fields; `key` is its place in the raw values, `label` whose it is."""
+    helps = field_help(section)
     for name, info in section.model_fields.items():
         if name not in skip:
             named = next((m.option for m in info.metadata if isinstance(m, Named)), None)
-            text = " ".join((info.description or "").split())
             path = f"{key}.{name}" if key else name
             word = named or name.replace("_", "-")
-            yield FieldOption(path, word, _kind(path, info), info, ((label, text),))
+            yield FieldOption(path, word, _kind(path, info), info, ((label, helps[name]),))
 
 
 def merged(fields: Iterable[FieldOption]) -> list[FieldOption]:

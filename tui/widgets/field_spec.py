@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from models.fields import Absent, Advanced, References, Section, Unit, Words
+from models.help import field_help
 
 M = TypeVar("M")
 Choices = Callable[[str], Sequence[tuple[str, str]]]
@@ -110,10 +111,11 @@ class FieldSpec:
 
 def specs(section: type[Section]) -> dict[str, FieldSpec]:
     """Return a section's fields in their order."""
-    return {name: _spec(name, info) for name, info in section.model_fields.items()}
+    helps = field_help(section)
+    return {name: _spec(name, info, helps[name]) for name, info in section.model_fields.items()}
 
 
-def _spec(name: str, info: FieldInfo) -> FieldSpec:
+def _spec(name: str, info: FieldInfo, help_text: str) -> FieldSpec:
     default = None if info.is_required() else info.default
     metadata = (*info.metadata, *_inner_metadata(info.annotation))
     members = tuple(kind for kind in _members(info.annotation) if kind is not type(None))
@@ -122,7 +124,7 @@ def _spec(name: str, info: FieldInfo) -> FieldSpec:
     return FieldSpec(
         name,
         info.title or name.replace("_", " ").capitalize(),
-        " ".join((info.description or "").split()),
+        help_text,
         required,
         default,
         members,
