@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
-from sqlalchemy import JSON, CheckConstraint, Column, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field as Col
 
-from models.base import Row
+from models.base import Row, partial_index
 from models.fields import (
     Absent,
     EmailAddress,
@@ -263,12 +263,11 @@ class EmailAccountRow(Row, table=True):
             "NOT is_system OR default_email IS NOT NULL", name="ck_email_account_system_sends"
         ),
         # At most one System Email Account, held by the database whatever a program does.
-        Index(
+        partial_index(
             "uq_email_account_system",
             "is_system",
             unique=True,
-            sqlite_where=text("is_system"),
-            postgresql_where=text("is_system"),
+            where="is_system",
         ),
     )
 

@@ -13,11 +13,10 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
-    text,
 )
 from sqlmodel import Field as Col
 
-from models.base import Row
+from models.base import Row, partial_index
 
 BAD_BOOKING = "A booking reference has 1 to 20 letters, digits, hyphens, dots, slashes."
 """What is said wherever the pattern refuses one."""
@@ -124,11 +123,10 @@ class OutboxRow(Row, table=True):
         Index("ix_outbox_due", "state", "next_attempt_at"),
         Index("ix_outbox_state_id", "state", "id"),
         Index("ix_outbox_account_state", "account_id", "state"),
-        Index(
+        partial_index(
             "ix_outbox_contact",
             "contact_id",
-            sqlite_where=text("contact_id IS NOT NULL"),
-            postgresql_where=text("contact_id IS NOT NULL"),
+            where="contact_id IS NOT NULL",
         ),
     )
 
@@ -212,59 +210,52 @@ class MailRow(Row, table=True):
         Index("ix_mail_outcome_received", "outcome", "received_at", "id"),
         Index("ix_mail_account_received", "account_id", "received_at", "id"),
         Index("ix_mail_account_outcome_received", "account_id", "outcome", "received_at", "id"),
-        Index(
+        partial_index(
             "ix_mail_contact",
             "contact_id",
-            sqlite_where=text("contact_id IS NOT NULL"),
-            postgresql_where=text("contact_id IS NOT NULL"),
+            where="contact_id IS NOT NULL",
         ),
-        Index(
+        partial_index(
             "ix_mail_type_received",
             "contact_type_id",
             "received_at",
             "id",
-            sqlite_where=text("contact_id IS NOT NULL"),
-            postgresql_where=text("contact_id IS NOT NULL"),
+            where="contact_id IS NOT NULL",
         ),
         Index("ix_mail_queue_received", "queue_id", "received_at", "id"),
-        Index(
+        partial_index(
             "ix_mail_skipped_cause",
             "reason",
             "from_key",
-            sqlite_where=text("outcome || '' = 'skipped' AND dismissed_at IS NULL"),
-            postgresql_where=text("outcome || '' = 'skipped' AND dismissed_at IS NULL"),
+            where="outcome || '' = 'skipped' AND dismissed_at IS NULL",
         ),
-        Index(
+        partial_index(
             "ix_mail_forwarded",
             "received_at",
             "id",
-            sqlite_where=text("forwarded_at IS NOT NULL"),
-            postgresql_where=text("forwarded_at IS NOT NULL"),
+            where="forwarded_at IS NOT NULL",
         ),
-        Index(
+        partial_index(
             "ix_mail_dismissed",
             "received_at",
             "id",
-            sqlite_where=text("dismissed_at IS NOT NULL"),
-            postgresql_where=text("dismissed_at IS NOT NULL"),
+            where="dismissed_at IS NOT NULL",
         ),
         # Open errors: what Home counts and what no clearing out may touch.
-        Index(
+        partial_index(
             "ix_mail_open_error",
             "received_at",
             "id",
-            sqlite_where=text("outcome = 'error' AND dismissed_at IS NULL"),
-            postgresql_where=text("outcome = 'error' AND dismissed_at IS NULL"),
+            where="outcome = 'error' AND dismissed_at IS NULL",
         ),
-        Index(
+        partial_index(
             "ix_mail_open_cause",
             "reason",
             "from_key",
             "received_at",
             "outcome",
             "dismissed_at",
-            sqlite_where=text("outcome || '' = 'error' AND dismissed_at IS NULL"),
-            postgresql_where=text("outcome || '' = 'error' AND dismissed_at IS NULL"),
+            where="outcome || '' = 'error' AND dismissed_at IS NULL",
         ),
     )
 

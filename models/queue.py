@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint
 from sqlmodel import Field as Col
 
-from models.base import Row
+from models.base import Row, partial_index
 
 
 class QueueMessageRow(Row, table=True):
@@ -18,29 +18,26 @@ class QueueMessageRow(Row, table=True):
     __tablename__ = "queue_message"
     __table_args__ = (
         CheckConstraint("mail_id IS NOT NULL OR event <> ''", name="ck_queue_message_about"),
-        Index(
+        partial_index(
             "ix_queue_message_open",
             "queue_id",
             "id",
-            sqlite_where=text("done_at IS NULL"),
-            postgresql_where=text("done_at IS NULL"),
+            where="done_at IS NULL",
         ),
         # One open message for one mail or event in a queue.
-        Index(
+        partial_index(
             "uq_queue_message_mail",
             "queue_id",
             "mail_id",
             unique=True,
-            sqlite_where=text("done_at IS NULL"),
-            postgresql_where=text("done_at IS NULL"),
+            where="done_at IS NULL",
         ),
-        Index(
+        partial_index(
             "uq_queue_message_event",
             "queue_id",
             "event",
             unique=True,
-            sqlite_where=text("done_at IS NULL AND mail_id IS NULL"),
-            postgresql_where=text("done_at IS NULL AND mail_id IS NULL"),
+            where="done_at IS NULL AND mail_id IS NULL",
         ),
     )
 

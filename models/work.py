@@ -4,10 +4,10 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index
 from sqlmodel import Field as Col
 
-from models.base import Row
+from models.base import Row, partial_index
 
 
 class RunState(StrEnum):
@@ -31,12 +31,11 @@ class ImportRunRow(Row, table=True):
             "state IN ('running','done','failed','cancelled')", name="ck_import_run_state"
         ),
         # One open run an account: two programs never import one mailbox at once.
-        Index(
+        partial_index(
             "uq_import_run_open",
             "account_id",
             unique=True,
-            sqlite_where=text("state = 'running'"),
-            postgresql_where=text("state = 'running'"),
+            where="state = 'running'",
         ),
         Index("ix_import_run_account_started", "account_id", "started_at"),
         Index("ix_import_run_started", "started_at"),

@@ -17,7 +17,7 @@ import models.mail
 import models.queue
 import models.schedule
 import models.work  # noqa: F401 - every table must be known to the metadata
-from models.base import Row
+from models.base import Row, complete_indexes
 from services.config import Config
 from services.errors import ServiceError
 from services.store.backup import back_up_before
@@ -39,6 +39,7 @@ class SchemaOutdated(ServiceError):
 
 def tables() -> MetaData:
     """Return the metadata of every table."""
+    complete_indexes(Row.metadata)
     return Row.metadata
 
 

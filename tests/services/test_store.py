@@ -23,6 +23,7 @@ from services.store.schema import (
     alembic_config,
     open_store,
     schema_version,
+    tables,
     upgrade_store,
 )
 from tests.stores import config_in, imap_raw, save
@@ -55,6 +56,16 @@ def test_store_in_a_shared_folder_is_open_to_its_group(tmp_path: Path) -> None:
 
 def test_head_is_alembics_head() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
+
+
+def test_partial_indexes_have_one_condition_on_both_databases() -> None:
+    found = [index for table in tables().tables.values() for index in table.indexes]
+    wheres = [
+        [index.dialect_options[name]["where"] for name in ("sqlite", "postgresql")]
+        for index in found
+    ]
+    assert any(where is not None for where, _ in wheres)
+    assert all(one is other for one, other in wheres)
 
 
 def test_migrations_make_what_the_models_say(both_stores: str, tmp_path: Path) -> None:
