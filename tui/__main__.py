@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from services.loading import loading
+
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl+C ended: 128 and SIGINT's number."""
 
@@ -28,7 +30,8 @@ def _run(args: list[str]) -> int:
         return _version()
     # The shell asks for completions by a variable, with no arguments of ours.
     if not args and "_TOURMAIL_COMPLETE" not in os.environ:
-        from tui.app import run_console
+        with loading("tui.app"):
+            from tui.app import run_console
 
         return run_console() or 0
     if args[:1] == ["sendmail"]:  # in a hurry: other programs wait for it

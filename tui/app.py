@@ -19,6 +19,7 @@ from textual.theme import Theme
 from textual.worker import Worker
 
 from services.errors import ServiceError
+from services.loading import loading
 from tui.door import Door
 from tui.faults import keep_quiet
 from tui.last_door import LastDoor
@@ -112,9 +113,10 @@ class Console(LastDoor):
         self._services.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     def _build(self) -> "Services":
-        from services.bootstrap import build
+        with loading("services.bootstrap"):
+            from services.bootstrap import build
 
-        return build(self.config)
+            return build(self.config)
 
     @property
     def is_ready(self) -> bool:

@@ -8,6 +8,7 @@ import os
 from models.submission import Submission
 from services.config import SYSTEM_FOLDER, Config
 from services.errors import InvalidInput, ServiceError
+from services.loading import loading
 from services.sending.drop import DropFolder
 
 
@@ -19,10 +20,11 @@ def hand_in(submission: Submission, config: Config) -> str:
     folder = DropFolder(config.drop_path)
     if not _store_is_open(config):
         return _drop(submission, folder, config)
-    from services.bootstrap import build
-
     try:
-        services = build(config)
+        with loading("services.bootstrap"):
+            from services.bootstrap import build
+
+            services = build(config)
     except ServiceError:
         if not folder.usable:
             raise

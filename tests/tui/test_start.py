@@ -46,6 +46,34 @@ def test_the_menu_stands_and_answers_without_the_store_and_its_libraries() -> No
     assert done.stdout.strip() == "[]"
 
 
+LOADED = """
+import gc, sys
+from services.loading import loading
+
+with loading("services.bootstrap"):
+    assert not gc.isenabled()
+    from services.bootstrap import build
+    services = build()
+assert gc.isenabled()
+services.accounts.list()
+services.close()
+late = {"alembic", "psycopg", "msal", "requests", "imapclient", "email_validator"}
+late |= {"sqlalchemy.dialects.postgresql", "services.importing.run", "services.sending.outbox"}
+print(sorted(late & set(sys.modules)))
+"""
+
+
+def test_the_first_list_needs_neither_postgresql_nor_what_others_need(
+    folder: Path, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOURMAIL_DATABASE_URL", config_in(folder).url)
+    monkeypatch.setenv("TOURMAIL_KEY_FILE", str(config_in(folder).key_path))
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 async def test_who_goes_on_at_once_does_not_wait_for_what_home_would_show(
     folder: Path, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

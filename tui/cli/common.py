@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.loading import loading
+
 if TYPE_CHECKING:
     from services.bootstrap import Services
 
@@ -33,9 +35,10 @@ def single(command: Callable[..., None]) -> typer.Typer:
 @contextmanager
 def opened() -> Iterator["Services"]:
     """Open the store and give it back at the end. Raises ServiceError in one sentence."""
-    from services.bootstrap import build
+    with loading("services.bootstrap"):
+        from services.bootstrap import build
 
-    services = build()
+        services = build()
     try:
         yield services
     finally:
