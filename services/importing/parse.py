@@ -5,7 +5,7 @@ be built to take a parser's time: nesting, giant HTML, wrong charsets, broken en
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,14 +75,14 @@ def preview(raw: bytes) -> Preview:
     """Return what a person reads of a message's bytes."""
     facts = HeaderFacts(header_part(raw))
     parts = leaves(raw)
-    body = _body(parts)
+    body, files = _sorted(parts)
     return Preview(
         sender=", ".join(map(str, facts.senders)),
         recipients=", ".join(map(str, facts.recipients)),
         subject=facts.subject,
         date=facts.date,
         text=text_of(body) if body is not None else _flat_text(raw, parts),
-        attachments=tuple(_attachment(part) for part in parts if _is_attachment(part, body)),
+        attachments=tuple(map(_attachment, files)),
     )
 
 
@@ -96,9 +96,7 @@ class AttachedFile:
 
 def attached(raw: bytes, number: int) -> AttachedFile | None:
     """Return an attachment by its number in `preview`, from 1; None where there is none."""
-    parts = leaves(raw)
-    body = _body(parts)
-    files = [part for part in parts if _is_attachment(part, body)]
+    _, files = _sorted(leaves(raw))
     if not 1 <= number <= len(files):
         return None
     part = files[number - 1]
@@ -128,9 +126,10 @@ NOTHING_READ = Skimmed()
 def skim(raw: bytes) -> Skimmed:
     """Return what `preview` would show, in short and at a lower cost."""
     parts = leaves(raw)
-    body = _body(parts)
-    number = sum(_is_attachment(part, body) for part in parts)
-    return Skimmed(number, _words(body) if body is not None else _flat_text(raw, parts)[:_SKIMMED])
+    body, files = _sorted(parts)
+    return Skimmed(
+        len(files), _words(body) if body is not None else _flat_text(raw, parts)[:_SKIMMED]
+    )
 
 
 def _words(part: Message) -> str:
@@ -171,22 +170,24 @@ def _leaves(message: Message) -> Iterator[Message]:
             yield part
 
 
-def _body(parts: list[Message]) -> Message | None:
+def _sorted(parts: list[Message]) -> tuple[Message | None, list[Message]]:
+    """Return the part to read, and those that are attachments."""
+    named = [_named(part) or _disposed(part) for part in parts]
+    body = _body(part for part, has_name in zip(parts, named, strict=True) if not has_name)
+    files = [
+        part
+        for part, has_name in zip(parts, named, strict=True)
+        if has_name
+        or (part is not body and part.get_content_maintype() not in ("text", "multipart"))
+    ]
+    return body, files
+
+
+def _body(loose: Iterable[Message]) -> Message | None:
     """Choose the part to read: the first plain text, else the first HTML."""
-    texts = [part for part in parts if not _named(part) and not _disposed(part)]
-    for wanted in ("text/plain", "text/html", "text/enriched", "text/calendar"):
-        for part in texts:
-            if part.get_content_type() == wanted:
-                return part
-    return None
-
-
-def _is_attachment(part: Message, body: Message | None) -> bool:
-    if part is body:
-        return False
-    if _named(part) or _disposed(part):
-        return True
-    return part.get_content_maintype() not in ("text", "multipart")
+    texts = {part.get_content_type(): part for part in reversed(list(loose))}
+    wanted = ("text/plain", "text/html", "text/enriched", "text/calendar")
+    return next((texts[kind] for kind in wanted if kind in texts), None)
 
 
 def _disposed(part: Message) -> bool:
