@@ -71,6 +71,7 @@ class Console(LastDoor):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "Palette", priority=True),
         Binding("ctrl+q", "quit", "Quit", priority=True),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),  # an editor's undo comes first
     ]
     ENABLE_COMMAND_PALETTE = True
 
@@ -207,9 +208,19 @@ class Console(LastDoor):
 
     def action_help_quit(self) -> None:
         """Say how to leave to somebody who pressed Ctrl+C, which copies."""
+        self._answer("Ctrl+Q quits.")
+
+    def _answer(self, words: str) -> None:
         say = getattr(self.screen, "say", None)  # Textual's own screens have none
         if say is not None:
-            say("help", "Ctrl+Q quits.")
+            say("help", words)
+
+    def action_suspend_process(self) -> None:
+        """Go to the shell, which brings the console back with `fg`; stay where there is none."""
+        if isinstance(self._driver, ThriftyDriver) and self._driver.has_shell:
+            super().action_suspend_process()
+        else:
+            self._answer("No shell to go to. Ctrl+Q quits.")
 
     def action_command_palette(self) -> None:
         """Open the palette, from a page only."""

@@ -90,6 +90,18 @@ class ThriftyDriver(LinuxDriver):
         else:
             self._get_terminal_size()
 
+    @property
+    def has_shell(self) -> bool:
+        """Whether a shell with job control has started the app, and so can wake it with `fg`.
+
+        Without one, as in `ssh -t host app`, an app that stops itself is stopped for good.
+        """
+        parent = os.getppid()
+        try:
+            return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
+        except OSError:  # it has ended, or belongs to somebody else
+            return False
+
     # ------------------------------------------------------------------ output
 
     def write(self, data: str) -> None:

@@ -90,6 +90,31 @@ def test_it_sleeps_and_wakes_with_a_sane_terminal_in_between(line: Line) -> None
     line.expect("Email Account")
 
 
+def test_ctrl_z_goes_to_the_shell_and_fg_comes_back() -> None:
+    shell = "import os; os.execvp('bash', ['bash', '--norc', '-i'])"
+    with Line("-c", shell, environ={"LANG": "C.UTF-8", "PS1": "shell> "}) as line:
+        line.expect("shell>")
+        line.send(f"{sys.executable} -m tui\n")
+        line.expect("Code Setup")
+        line.send("\x1a")
+        line.wait(lambda screen: screen.main is None)
+        line.rest()
+        line.send("fg\n")
+        line.expect("Scheduled Tasks")
+        line.send("c")
+        line.expect("Email Account")
+        line.send("\x11")
+        line.wait(lambda screen: screen.main is None)
+
+
+def test_ctrl_z_stays_where_no_shell_could_wake_it(line: Line) -> None:
+    line.expect("None yet")
+    line.send("\x1a")
+    line.expect("No shell to go to")
+    line.send("c")
+    line.expect("Email Account")
+
+
 # ------------------------------------------------------------------------- what arrives
 
 
