@@ -1,7 +1,10 @@
 """Real stores for tests, with the few records that most tests begin with."""
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ import pytest
 from models.account import Account
 from services.bootstrap import Services, build
 from services.config import Config
+from services.store.engine import sqlite_path
+from services.store.schema import open_store
 
 _DATABASE = "database.url"
 SQLITE_ONLY = pytest.mark.parametrize("both_stores", ["sqlite"], indirect=True)
@@ -54,7 +59,30 @@ def services_in(
     folder: Path, now: Callable[[], datetime] | None = None, **settings: Any
 ) -> Services:
     """Open (or make) the store in `folder`."""
-    return build(config_in(folder, **settings), now)
+    config = config_in(folder, **settings)
+    lay_store(config)
+    return build(config, now)
+
+
+def lay_store(config: Config) -> None:
+    """Copy an empty SQLite store to where there is none yet, as `open_store` would have made it.
+
+    Making one runs every migration, which costs more than most tests. How a store is made is what
+    tests/services/test_store.py is about.
+    """
+    path = sqlite_path(config.url)
+    if path is None or path.parent.exists():
+        return
+    path.parent.mkdir(mode=0o700, parents=True)
+    shutil.copy(url_in(Path(_empty().name)).removeprefix("sqlite:///"), path)  # with its mode
+
+
+@cache
+def _empty() -> "tempfile.TemporaryDirectory[str]":
+    """Return a folder with an empty store, made once in a process and gone with it."""
+    folder = tempfile.TemporaryDirectory(prefix="tourmail-empty-")
+    open_store(config_in(Path(folder.name))).close()
+    return folder
 
 
 def add_codes(services: Services) -> None:
