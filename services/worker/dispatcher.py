@@ -113,8 +113,11 @@ class Dispatcher:
         while True:
             began = time.monotonic()
             life = Life(self._services.store.engine.url, self._tasks(crew))
-            with stop.closing(life.end):
-                self._watch(life, crew, stop)
+            try:
+                with stop.closing(life.end):
+                    self._watch(life, crew, stop)
+            finally:
+                life.end()  # one that hangs must not go on beside the next, should it come to
             stop.check()
             say(f"The dispatching of work ended ({life.reason}). It starts anew.")
             pause = AGAIN_SECONDS[0] if time.monotonic() - began > longest else pause

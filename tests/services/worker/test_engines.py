@@ -258,6 +258,11 @@ def test_what_is_queued_wakes_a_worker(
     wait_until(lambda: len(server.mails) == 1, "not woken")
 
 
+def no_life_is_left() -> None:
+    """Wait for what was given up in the middle: it would queue jobs of its own in later tests."""
+    wait_until(lambda: "dispatcher" not in {one.name for one in threading.enumerate()}, "it lives")
+
+
 @ON_POSTGRESQL
 def test_a_worker_that_hangs_gives_itself_up(
     services: Services, monkeypatch: pytest.MonkeyPatch
@@ -278,6 +283,7 @@ def test_a_worker_that_hangs_gives_itself_up(
         wait_until(lambda: bool(ends), "it goes on hanging")
         assert "hangs" in str(ends[0])
     thread.join(15)
+    no_life_is_left()
 
 
 @ON_POSTGRESQL
@@ -302,6 +308,7 @@ def test_the_jobs_of_a_dead_worker_are_tidied_away(services: Services) -> None:
 
     asyncio.run(tidy())
     made.end()
+    no_life_is_left()
     with services.store.read() as session:
         # The life that was made queues sweeps of its own.
         left = session.connection().execute(
