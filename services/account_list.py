@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, case, col, func, select
 
 from models.account import EmailAccountRow
 from models.fields import name_key
@@ -38,7 +38,7 @@ class AccountLine:
     secret_warning: str
     """A clause on its secret where that has ended or soon will."""
     warning: str
-    """What will soon need somebody: its secret, or why its last import failed."""
+    """What will soon need somebody: its secret, or why its last import or its mail failed."""
     next_run: datetime | None
     """When its schedule imports next, None where it has none or it is off."""
     alarm: Alarm | None
@@ -56,19 +56,37 @@ def lines(session: Session, text: str, now: datetime) -> Sequence[AccountLine]:
     runs, due = last_runs(session), waiting(session)
     plans, today = standings(session, now), now.date()
     return [
-        _line(row, runs.get(row.id), due.get(row.id, 0), today, plans.get(row.id, Standing()))
+        _line(
+            row, runs.get(row.id), due.get(row.id, Backlog()), today, plans.get(row.id, Standing())
+        )
         for row in wanted
     ]
 
 
-def waiting(session: Session) -> dict[uuid.UUID | None, int]:
-    """Return how much outgoing mail still needs each account."""
+@dataclass(frozen=True)
+class Backlog:
+    """Outgoing mail that still needs an account."""
+
+    number: int = 0
+    trouble: str = ""
+    """What was said about mail of it that was tried in vain, "" where none was."""
+
+    @property
+    def words(self) -> str:
+        """How much waits, "" for nothing."""
+        return f"{self.number} waiting" if self.number else ""
+
+
+def waiting(session: Session) -> dict[uuid.UUID | None, Backlog]:
+    """Return what outgoing mail still needs each account."""
+    in_vain = and_(col(OutboxRow.state) == OutboxState.QUEUED, col(OutboxRow.attempts) > 0)
+    said = func.max(case((in_vain, col(OutboxRow.last_error)), else_=""))
     statement = (
-        select(OutboxRow.account_id, func.count())
+        select(OutboxRow.account_id, func.count(), said)
         .where(col(OutboxRow.state).in_(WAITING))
         .group_by(col(OutboxRow.account_id))
     )
-    return dict(session.exec(statement).all())
+    return {account: Backlog(number, words) for account, number, words in session.exec(statement)}
 
 
 def last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
@@ -88,7 +106,7 @@ def last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
 
 
 def _line(
-    row: EmailAccountRow, run: ImportRunRow | None, due: int, today: date, plan: Standing
+    row: EmailAccountRow, run: ImportRunRow | None, due: Backlog, today: date, plan: Standing
 ) -> AccountLine:
     protocol = PROTOCOLS[row.protocol]
     expires = protocol.settings.model_validate(row.settings).expires()
@@ -101,12 +119,12 @@ def _line(
         protocol_title=protocol.title,
         is_system=row.is_system,
         imports=row.import_enabled,
-        last=f"{due} waiting" if due else last,
+        last=due.words or last,
         last_at=at,
         last_ok=ok,
         expires=expires,
         secret_warning=secret,
-        warning=secret or _failure(run),
+        warning=secret or _failure(run) or _unsent(due),
         next_run=plan.next_run,
         alarm=plan.alarm,
         version=row.version,
@@ -118,6 +136,11 @@ def _failure(run: ImportRunRow | None) -> str:
     if run is None or run.state != RunState.FAILED:
         return ""
     return f"its last import failed: {run.message}"
+
+
+def _unsent(due: Backlog) -> str:
+    """Return a clause on what keeps mail from going out, "" where nothing does."""
+    return f"{due.words}: {due.trouble}" if due.trouble else ""
 
 
 def _last(run: ImportRunRow | None) -> tuple[str, datetime | None, bool | None]:

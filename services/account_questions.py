@@ -6,7 +6,7 @@ from sqlmodel import Session, select
 
 from models.account import AccountDraft, EmailAccountRow
 from models.mail import MailboxMarkRow
-from services.account_list import waiting
+from services.account_list import Backlog, waiting
 from services.errors import InUse, NeedsConsent
 from services.protocols import PROTOCOLS
 from services.text import count
@@ -39,7 +39,7 @@ def questions(session: Session, row: EmailAccountRow | None, draft: AccountDraft
             )
     other = other_system(session, row) if draft.identity.is_system else None
     if other:
-        number = waiting(session).get(other.id, 0)
+        number = waiting(session).get(other.id, Backlog()).number
         wait = "waits there and goes" if number == 1 else "wait there and go"
         still = f" {count(number, 'message')} still {wait} out through it."
         found["hand-over"] = (
@@ -67,7 +67,7 @@ def refuse_deletion(session: Session, row: EmailAccountRow) -> None:
         raise InUse(
             f"{row.name} is the System Email Account.", "Hand that over to another account first."
         )
-    number = waiting(session).get(row.id, 0)
+    number = waiting(session).get(row.id, Backlog()).number
     if number:
         raise InUse(
             f"{count(number, 'message')} in the Outbox still "

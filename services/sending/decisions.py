@@ -25,6 +25,7 @@ def resend(session: Session, which: int, now: datetime) -> None:
         which,
         state=OutboxState.QUEUED,
         attempts=0,
+        last_error="",
         next_attempt_at=now,
         give_up_at=now + GIVE_UP_AFTER,
     )

@@ -6,6 +6,7 @@ import pytest
 
 from models.account import ConnectionLimit, ImportSettings
 from models.fields import Section
+from models.help import field_help
 from services.errors import InvalidInput
 from services.forms import check, errors_of
 from services.protocols import PROTOCOLS
@@ -60,4 +61,4 @@ def test_the_rejected_value_is_never_repeated() -> None:
 def test_every_field_has_a_label_and_help(protocol: object) -> None:
     for name, info in protocol.settings.model_fields.items():  # type: ignore[attr-defined]
         assert info.title, name
-        assert info.description, name
+        assert field_help(protocol.settings)[name], name  # type: ignore[attr-defined]

@@ -135,6 +135,7 @@ def climb(name: Name, json: Json = False) -> None:
     steps: list[Step] = []
     with opened() as services, cancelling() as cancel:
         account = services.accounts.get(name)
+        services.accounts.filled(account)  # says in words which secret is missing
         surroundings = Surroundings(services.config, cancel, say)
         for step in services.probe.climb(account, account.id, surroundings):
             steps.append(step)

@@ -42,4 +42,4 @@ def work(once: Once = False, json: Json = False) -> None:
     if stop.requested and stop.number == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
     if once:
-        raise typer.Exit(of_several(tally.imports + tally.total, tally.imports_failed))
+        raise typer.Exit(of_several(tally.imports + tally.sent, tally.imports_failed))

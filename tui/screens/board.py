@@ -185,7 +185,7 @@ def _state(line: "AccountLine", now: datetime, room: int) -> str:
     """Return what matters most about an account, in the longest words that fit."""
     if line.alarm:
         words = alarm_words(line.alarm, now)
-        return words if len(words) <= room else words.removeprefix(f"{line.alarm.words} ")
+        return words if len(words) <= room else line.alarm.words
     coming = ahead(line.next_run, now)
     last = f"{line.last}, next {coming}" if line.last and coming else ""
     usual = coming or line.last or ("sends for all" if line.is_system else "")

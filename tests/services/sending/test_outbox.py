@@ -331,6 +331,7 @@ def test_resend_goes_out_anew_under_the_same_message_id(services: Services, cloc
         0,
         before.message_id,
     )
+    assert (before.last_error != "", after.last_error) == (True, "")
     assert after.give_up_at == services.now() + timedelta(days=5)
     assert claim(services).due == (TO,)
 
