@@ -10,6 +10,7 @@ from models.mail import MailboxMarkRow
 from models.work import RunState
 from services.accounts import AccountService
 from services.actor import Actor
+from services.arenas import share_arenas
 from services.config import Config
 from services.connections import Connections, MailboxBusy
 from services.errors import Cancelled, Fenced, ServiceError
@@ -66,6 +67,7 @@ class ImportService:
         Raises NotFound; ServiceError where the account does not import or the mailbox cannot be
         read (what was imported until then is kept); AlreadyRunning; Cancelled.
         """
+        share_arenas()
         account = self.account(account_name)
         # A Cancel of its own, so that a run that fails ends what it fetches ahead.
         with surroundings.cancel.own() as cancel:

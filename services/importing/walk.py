@@ -106,6 +106,7 @@ class Walk:
             for batch in _some_ahead(self._batches(listing, examiner, ahead)):
                 self._around.cancel.check()
                 self._settle(batch, listing, examiner, save_cursor)
+                del batch  # its bodies would stay while the next ones are asked for
 
     def account_for_the_rest(self, before: int, *, whole: bool) -> None:
         """Count the messages that the listing left out, since they lie below the mark.
