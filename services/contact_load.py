@@ -34,10 +34,9 @@ def load_contacts(session: Session, history: History, entries: Collection[Entry]
     for entry in entries:
         kinds.setdefault(entry.kind, {}).setdefault(entry.party.code, []).append(entry)
     loads = [
-        _Load(session, history, types, kind, groups)
+        _Load(session, history, types, kind, {code: every[code] for code in codes})
         for kind, every in kinds.items()
         for codes in chunks(every, BATCH)
-        for groups in ({code: every[code] for code in codes},)
     ]
     results = [result for load in loads for result in load.run()]
     return LoadResult(

@@ -5,11 +5,10 @@ mark and counts together, so that a kill at any point leaves everything settled 
 """
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import insert
 from sqlmodel import Session, col, delete, func, select, update
@@ -27,6 +26,7 @@ from models.mail import (
     Reason,
     RecipientState,
 )
+from services.chunks import chunks
 from services.importing.headers import HeaderFacts
 from services.importing.parse import NOTHING_READ, Skimmed
 from services.importing.verdict import SentMail, Verdict
@@ -36,9 +36,7 @@ from services.queue_rows import raise_for_mail
 from services.store.folding import text_row
 
 SAME_CONTENT = "It is here already: same Message-ID and content."
-_CHUNK = 500
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def settled(
 ) -> dict[str, Outcome]:
     """Return the outcomes of those items that have a row."""
     found: dict[str, Outcome] = {}
-    for chunk in _chunks(items):
+    for chunk in chunks(items):
         statement = select(LedgerRow.item, LedgerRow.outcome).where(
             LedgerRow.account_id == account_id,
             LedgerRow.scope == scope,
@@ -97,7 +95,7 @@ def copies(
 ) -> dict[str, list[Fingerprints]]:
     """Return what is here under the same identity: candidates for copies."""
     found: dict[str, list[Fingerprints]] = {}
-    for chunk in _chunks(sorted({identity for identity in identities if identity})):
+    for chunk in chunks(sorted({identity for identity in identities if identity})):
         statement = select(LedgerRow).where(
             LedgerRow.account_id == account_id,
             col(LedgerRow.identity_digest).in_(chunk),
@@ -131,8 +129,8 @@ def sent_by_token(session: Session, tokens: Collection[str]) -> dict[str, SentMa
 
 def _sent(session: Session, column: Any, values: Collection[str]) -> list[SentMail]:
     every = select(OutboxRow)
-    chunks = _chunks(sorted(set(values)))
-    rows = [row for chunk in chunks for row in session.exec(every.where(column.in_(chunk)))]
+    cut = chunks(sorted(set(values)))
+    rows = [row for chunk in cut for row in session.exec(every.where(column.in_(chunk)))]
     recipients = _recipients(session, [row.id or 0 for row in rows])
     return [
         SentMail(
@@ -150,7 +148,7 @@ def _sent(session: Session, column: Any, values: Collection[str]) -> list[SentMa
 
 def _recipients(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         statement = select(OutboxRecipientRow.outbox_id, OutboxRecipientRow.address_key).where(
             col(OutboxRecipientRow.outbox_id).in_(chunk)
         )
@@ -198,7 +196,7 @@ class Book:
             mark_failed(session, entry.verdict)
 
     def _drop_gone(self, session: Session, items: Sequence[str]) -> None:
-        for chunk in _chunks(items):
+        for chunk in chunks(items):
             session.exec(
                 delete(LedgerRow).where(
                     col(LedgerRow.account_id) == self.account.id,
@@ -334,9 +332,3 @@ def mark_failed(session: Session, verdict: Verdict) -> None:
             )
             .values(state=RecipientState.BOUNCED, reply=words)
         )
-
-
-def _chunks(values: Sequence[T]) -> Iterator[list[T]]:
-    rest = iter(values)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk
