@@ -6,6 +6,7 @@ On it alone are messages set apart that no server gives: nothing else is asked f
 import threading
 from array import array
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TypeVar
 
 from services.errors import ConnectionFailed
@@ -88,11 +89,19 @@ class OwnConnection:
                 "What was imported is kept; the next run goes on from there.",
             )
         self._revivals -= 1
-        self.session = ImapSession.opened(self._settings, self._around)
-        if self.session.examine().uidvalidity != self.uidvalidity:
-            raise ConnectionFailed(
-                "The mailbox was rebuilt during the run.", "The next run looks at it again."
-            )
+        self.session = self._reopened()
+
+    def _reopened(self) -> ImapSession:
+        """Return a session of the same mailbox, for UIDs mean other messages in any other."""
+        with ExitStack() as stack:
+            session = ImapSession.opened(self._settings, self._around)
+            stack.callback(session.close)
+            if session.examine().uidvalidity != self.uidvalidity:
+                raise ConnectionFailed(
+                    "The mailbox was rebuilt during the run.", "The next run looks at it again."
+                )
+            stack.pop_all()
+            return session
 
     def _failed(self, trouble: Trouble) -> ConnectionFailed:
         return ConnectionFailed(
