@@ -90,10 +90,15 @@ def contact_words(session: Session, ids: Collection[int | None]) -> dict[int | N
     }
 
 
-def contact_types(session: Session, ids: Collection[int | None]) -> dict[int | None, int]:
-    """Return the ids of contacts' types by number."""
+def settle_contacts(session: Session, mails: Collection[dict[str, Any]]) -> None:
+    """Give mails' values the type of their contact; one that was deleted since is none."""
+    ids = {mail["contact_id"] for mail in mails} - {None}
     statement = select(ContactRow.id, ContactRow.contact_type_id)
-    return dict(session.exec(statement.where(col(ContactRow.id).in_(set(ids) - {None}))).all())
+    types = dict(session.exec(statement.where(col(ContactRow.id).in_(ids))).all())
+    for mail in mails:
+        mail["contact_type_id"] = types.get(mail["contact_id"])
+        if mail["contact_type_id"] is None:
+            mail["contact_id"] = None
 
 
 def _fitting(session: Session, text: str) -> tuple[Any, tuple[Any, Any]]:

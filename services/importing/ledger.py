@@ -30,7 +30,7 @@ from services.chunks import chunks
 from services.importing.headers import HeaderFacts
 from services.importing.parse import NOTHING_READ, Skimmed
 from services.importing.verdict import SentMail, Verdict
-from services.people import contact_types
+from services.people import settle_contacts
 from services.protocols.base import Mark
 from services.queue_rows import raise_for_mail
 from services.store.folding import text_row
@@ -185,7 +185,7 @@ class Book:
         """Write a batch; rows of items that had vanished once and came back are replaced."""
         self._drop_gone(session, [entry.item for entry in entries])
         kept = [entry for entry in entries if entry.makes_mail]
-        ids = self._mails(session, kept)
+        ids = self._mails(session, kept) | _mails_of_copies(session, entries)
         rows = [self._row(entry, ids.get(entry.item)) for entry in entries]
         if rows:
             session.connection().execute(insert(LedgerRow), rows)
@@ -211,9 +211,7 @@ class Book:
             return {}
         statement = insert(MailRow).returning(col(MailRow.id), sort_by_parameter_order=True)
         values = [self._mail(entry) for entry in entries]
-        types = contact_types(session, {mail["contact_id"] for mail in values})
-        for mail in values:
-            mail["contact_type_id"] = types.get(mail["contact_id"])
+        settle_contacts(session, values)
         ids = [row[0] or 0 for row in session.connection().execute(statement, values)]
         raws = [
             {"mail_id": id_, "complete": entry.complete, "data": entry.raw}
@@ -249,8 +247,18 @@ class Book:
             "header_digest": prints.header,
             "content_digest": prints.content,
             "size": prints.size,
-            "mail_id": mail_id if entry.makes_mail else prints.mail_id,
+            "mail_id": mail_id,
         }
+
+
+def _mails_of_copies(session: Session, entries: Iterable[Entry]) -> dict[str, int]:
+    """Return the mails, by item, that entries are known as; some may be cleared out by now."""
+    known_as = {e.item: e.prints.mail_id for e in entries if not e.makes_mail and e.prints.mail_id}
+    statement = select(RawMailRow.mail_id)  # each mail has one
+    here: set[int] = set()
+    for chunk in chunks(known_as.values()):
+        here.update(session.exec(statement.where(col(RawMailRow.mail_id).in_(chunk))))
+    return {item: mail_id for item, mail_id in known_as.items() if mail_id in here}
 
 
 def mail_values(entry: Entry) -> dict[str, Any]:

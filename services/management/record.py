@@ -14,7 +14,7 @@ from models.queue import QueueMessageRow
 from services.importing.ledger import Entry, mail_values, mark_failed
 from services.mail_index import write_texts
 from services.management.cases import OWN, Case
-from services.people import contact_types
+from services.people import settle_contacts
 from services.queue_rows import close_for_mail, raise_for_mail
 
 
@@ -78,10 +78,10 @@ def change(session: Session, row: MailRow, values: dict[str, Any], by: By) -> No
     """Write a message's row and the text it is found by, and tell its queue: of a new error, or
     that one is over."""
     was_error = row.outcome == Outcome.ERROR
+    if "contact_id" in values:
+        settle_contacts(session, [values])
     for name, value in values.items():
         setattr(row, name, value)
-    if "contact_id" in values:
-        row.contact_type_id = contact_types(session, {row.contact_id}).get(row.contact_id)
     if row.outcome != Outcome.ERROR:
         row.queue_id = row.dismissed_at = None
         close_for_mail(session, [row.id or 0], by.who, by.now)
