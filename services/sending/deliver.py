@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col
@@ -34,6 +35,8 @@ _PATIENCE_FOR_ONE = 10.0
 """Seconds to wait for a connection slot where somebody waits for one message."""
 _RECORD_PAUSES = (0.5, 1, 2, 4, 8, 16)
 """Seconds between attempts to write down what a server answered, while the store is away."""
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -188,8 +191,14 @@ class Deliverer:
 
     def _first(self, work: "_Round") -> Claimed | None:
         work.around.cancel.check()
-        with self._store.write() as session:
-            return self._next(session, work)
+        try:
+            with self._store.write() as session:
+                work.unanswered = self._next(session, work)
+        except ServiceError:
+            _patiently(lambda: self._free_unanswered(work))
+            raise
+        following, work.unanswered = work.unanswered, None
+        return following
 
     def _next(self, session: Session, work: "_Round") -> Claimed | None:
         return claims.claim_next(session, self._due(work), self._now(), self._holder)
@@ -211,8 +220,7 @@ class Deliverer:
             with keeper.keeping(claimed):
                 attempt = _attempt(sender, claimed, own)
         except Cancelled:
-            with self._store.write() as session:
-                claims.hand_back(session, claimed, self._now())
+            _patiently(lambda: self._hand_back(claimed))
             raise
         settlement, following = self._record(work, claimed, attempt)
         work.tally.count(settlement.state)
@@ -233,34 +241,28 @@ class Deliverer:
             jitter=self._random.random(),
         )
         try:
-            return settlement, self._write_patiently(work, claimed, attempt, settlement)
+            return settlement, _patiently(lambda: self._write(work, claimed, attempt, settlement))
         except Fenced:
-            if not self._was_written(work, claimed, settlement):
+            if not _patiently(lambda: self._was_written(work, claimed, settlement)):
                 raise
             return settlement, None
 
-    def _write_patiently(
-        self, work: "_Round", claimed: Claimed, attempt: Attempt, settlement: Settlement
-    ) -> Claimed | None:
-        for pause in _RECORD_PAUSES:
-            try:
-                return self._write(work, claimed, attempt, settlement)
-            except Fenced:
-                raise
-            except ServiceError:
-                time.sleep(pause)
-        return self._write(work, claimed, attempt, settlement)
-
     def _was_written(self, work: "_Round", claimed: Claimed, settlement: Settlement) -> bool:
-        """Tell whether a commit did its work whose answer was lost; what it claimed is free then.
-
-        Else that would wait for its lease to end, and be uncertain.
-        """
-        unanswered, work.unanswered = work.unanswered, None
-        with self._store.write() as session:
-            if unanswered is not None:
-                claims.take_back(session, unanswered, self._now())
+        """Tell whether a commit was done whose answer was lost; what it claimed is free then."""
+        self._free_unanswered(work)
+        with self._store.read() as session:
             return claims.is_recorded(session, claimed, settlement)
+
+    def _free_unanswered(self, work: "_Round") -> None:
+        """Hand back what was claimed, should it be; else it would wait, and be uncertain."""
+        if work.unanswered is not None:
+            with self._store.write() as session:
+                claims.take_back(session, work.unanswered, self._now())
+        work.unanswered = None
+
+    def _hand_back(self, claimed: Claimed) -> None:
+        with self._store.write() as session:
+            claims.hand_back(session, claimed, self._now())
 
     def _write(
         self, work: "_Round", claimed: Claimed, attempt: Attempt, settlement: Settlement
@@ -293,6 +295,18 @@ def _goes_on(work: _Round, attempt: Attempt) -> bool:
     if work.only is not None or work.stop() or work.around.cancel.requested:
         return False
     return attempt.failure is None or isinstance(attempt.failure, SendRefused)
+
+
+def _patiently(act: Callable[[], T]) -> T:
+    """Do what must get into the store, for as long as it takes. Raises ServiceError, Fenced."""
+    for pause in _RECORD_PAUSES:
+        try:
+            return act()
+        except Fenced:
+            raise
+        except ServiceError:
+            time.sleep(pause)
+    return act()
 
 
 def _bug(error: Exception) -> ServiceError:
