@@ -78,6 +78,12 @@ def postgresql(postgres: Postgres, _database: str, tmp_path: Path) -> Iterator[s
     postgres.empty(_database)
 
 
+@pytest.fixture
+def empty_postgresql(postgresql: str, postgres: Postgres, _database: str) -> Callable[[], None]:
+    """Empty the store of `postgresql` once more in a test."""
+    return lambda: postgres.empty(_database)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def both_stores(request: pytest.FixtureRequest) -> str:
     """Run a test twice: on an SQLite store, and on a PostgreSQL one (see `services_in`)."""

@@ -16,7 +16,8 @@ from services.config import Config
 from services.store.engine import sqlite_path
 from services.store.schema import open_store
 
-_DATABASE = "database.url"
+DATABASE = "database.url"
+"""A file beside the store, for other processes; see `use_database`."""
 SQLITE_ONLY = pytest.mark.parametrize("both_stores", ["sqlite"], indirect=True)
 """For a test of files, which PostgreSQL keeps to itself."""
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -37,12 +38,12 @@ class Clock:
 
 def use_database(folder: Path, url: str) -> None:
     """Have the store of `folder` lie in this database, for other processes too."""
-    (folder / _DATABASE).write_text(url)
+    (folder / DATABASE).write_text(url)
 
 
 def url_in(folder: Path) -> str:
     """Return the URL of the store of `folder`: an SQLite file, unless `use_database` said so."""
-    named = folder / _DATABASE
+    named = folder / DATABASE
     return named.read_text() if named.exists() else f"sqlite:///{folder}/store/tourmail.sqlite"
 
 

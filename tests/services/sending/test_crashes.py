@@ -16,7 +16,7 @@ from services.worker.embedded import run
 from tests.crash import killed_at_each_step
 from tests.servers.postfix import GREYLISTED_DOMAIN, REFUSED_DOMAIN, Postfix
 from tests.servers.tls import Authority
-from tests.stores import save, services_in, smtp_raw
+from tests.stores import DATABASE, save, services_in, smtp_raw
 
 USER, PASSWORD = "office@example.com", "s3cret of the office"
 
@@ -36,21 +36,32 @@ def message(*to: str) -> OutgoingMail:
 
 
 @pytest.fixture
-def template(tmp_path: Path, postfix: Postfix) -> Path:
-    """A store with a System Email Account on Postfix."""
+def case_of(
+    request: pytest.FixtureRequest, both_stores: str, tmp_path: Path, postfix: Postfix
+) -> Callable[[int], Path]:
+    """Return what makes the folder of a case, with a System Email Account on Postfix."""
     postfix.add_user(USER, PASSWORD)
-    services = services_in(tmp_path / "template")
     raw = {"server": postfix.host, "port": postfix.port, "user": USER, "password": PASSWORD}
-    save(services, smtp_raw(**raw))
-    services.close()
-    return tmp_path / "template"
-
-
-def case_of(template: Path) -> Callable[[int], Path]:
-    """Return what copies the store, and queues mail to people that no other case writes to."""
 
     def prepare(step: int) -> Path:
-        folder = Path(shutil.copytree(template, template.with_name(f"case{step}")))
+        folder = tmp_path / f"case{step}"
+        folder.mkdir()
+        if both_stores == "postgresql":
+            request.getfixturevalue("empty_postgresql")()
+            shutil.copy(tmp_path / DATABASE, folder)
+        services = services_in(folder)
+        save(services, smtp_raw(**raw))
+        services.close()
+        return folder
+
+    return prepare
+
+
+def queued(case_of: Callable[[int], Path]) -> Callable[[int], Path]:
+    """Return what also queues mail, to people that no other case writes to."""
+
+    def prepare(step: int) -> Path:
+        folder = case_of(step)
         services = services_in(folder)
         for others in ((), (f"no@{REFUSED_DOMAIN}",), (f"later@{GREYLISTED_DOMAIN}",)):
             services.outbox.accept(message(f"guide-{secrets.token_hex(6)}@supplier.test", *others))
@@ -80,11 +91,11 @@ def recipients(services: Services) -> dict[str, RecipientState]:
 
 
 def test_kill_9_at_every_commit_sends_each_mail_once_or_makes_it_uncertain(
-    template: Path, postfix: Postfix, authority: Authority
+    case_of: Callable[[int], Path], postfix: Postfix, authority: Authority
 ) -> None:
     ends = [
         resumed(folder, authority)
-        for folder in killed_at_each_step(case_of(template), work_once, authority.bundle)
+        for folder in killed_at_each_step(queued(case_of), work_once, authority.bundle)
     ]
     assert len(ends) > 12
     postfix.wait_until_idle()
@@ -97,12 +108,11 @@ def test_kill_9_at_every_commit_sends_each_mail_once_or_makes_it_uncertain(
     assert sorted(ends[-1].values()) == ["due", "failed", "sent", "sent", "sent"]
 
 
-def test_kill_9_while_a_message_is_accepted_leaves_all_of_it_or_nothing(template: Path) -> None:
-    def prepare(step: int) -> Path:
-        return Path(shutil.copytree(template, template.with_name(f"case{step}")))
-
+def test_kill_9_while_a_message_is_accepted_leaves_all_of_it_or_nothing(
+    case_of: Callable[[int], Path],
+) -> None:
     found = []
-    for folder in killed_at_each_step(prepare, accept_one):
+    for folder in killed_at_each_step(case_of, accept_one):
         services = services_in(folder)
         rows = services.outbox.list().rows
         found.append([len(services.outbox.get(row.id).recipients) for row in rows])
