@@ -1,6 +1,7 @@
 """What a protocol is to the rest of the product: one value, and two small ports.
 
-A protocol is added by one file beside this one and one line in `services/protocols/__init__.py`.
+A protocol is added by one value in a file beside this one and one line in
+`services/protocols/__init__.py`.
 Nothing elsewhere asks which protocol it has; it asks whether `importer` or `sender` is None.
 """
 

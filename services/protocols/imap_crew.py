@@ -17,10 +17,10 @@ from typing import Any
 
 from services.errors import ServiceError
 from services.protocols.base import Surroundings
-from services.protocols.imap import ImapSettings
 from services.protocols.imap_fetch import Answers
 from services.protocols.imap_own import OwnConnection
 from services.protocols.imap_session import ImapSession
+from services.protocols.imap_settings import ImapSettings
 from services.protocols.imap_wire import Refused, Trouble
 
 FAR_SECONDS = 0.02

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from services.network import describe_certificate, peer, resolve
 from services.protocols.base import Step, Surroundings, climb
-from services.protocols.imap import ImapSettings
 from services.protocols.imap_session import ImapSession
+from services.protocols.imap_settings import ImapSettings
 from services.text import count
 
 

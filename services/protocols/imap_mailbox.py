@@ -15,12 +15,12 @@ from imapclient.datetime_util import format_criteria_date
 
 from services.errors import ConnectionFailed
 from services.protocols.base import Body, Closing, Header, Listing, Mark, Surroundings
-from services.protocols.imap import ImapSettings
 from services.protocols.imap_crew import Crew
 from services.protocols.imap_fetch import Answers
 from services.protocols.imap_listing import Position, pages, resume
 from services.protocols.imap_own import OwnConnection
 from services.protocols.imap_session import Inbox
+from services.protocols.imap_settings import ImapSettings
 from services.protocols.imap_wire import Broken, Refused, Trouble
 
 _DATES = 1_000

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from services.errors import ConnectionFailed
 from services.protocols.base import Surroundings
-from services.protocols.imap import ImapSettings
 from services.protocols.imap_fetch import Answers
 from services.protocols.imap_session import ImapSession, Inbox
+from services.protocols.imap_settings import ImapSettings
 from services.protocols.imap_wire import Dripped, Refused, Trouble
 
 REVIVALS = 28

@@ -14,8 +14,8 @@ from models.fields import to_ascii_host
 from services.errors import ConnectionFailed, LoginRefused
 from services.network import DRIP_FACTOR, connect, shut, start_tls, tls_context
 from services.protocols.base import Surroundings
-from services.protocols.imap import ImapSettings
 from services.protocols.imap_fetch import Answers, answers
+from services.protocols.imap_settings import ImapSettings
 from services.protocols.imap_wire import (
     FAILURES,
     Broken,

@@ -6,19 +6,17 @@ What was certainly not done, what may have been done, and what was refused are t
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from services.errors import ConnectionFailed
 from services.protocols.base import Surroundings
 from services.protocols.office365_advice import Fault, GraphError, refusal
 from services.protocols.office365_session import Unreached
+from services.protocols.office365_settings import Office365Settings
 from services.protocols.office365_throttle import gate_of, retry_after
 from services.protocols.office365_token import Tokens, shared_tokens
 from services.protocols.office365_wire import Answer, Broken, Line, Patience
-
-if TYPE_CHECKING:
-    from services.protocols.office365 import Office365Settings
 
 _SHORTEST = 0.5
 """Seconds to wait where the service asks for none, so that nothing spins."""
@@ -48,7 +46,7 @@ class Graph:
 
     def __init__(
         self,
-        settings: "Office365Settings",
+        settings: Office365Settings,
         around: Surroundings,
         patience: Patience | None = None,
         tokens: Tokens | None = None,

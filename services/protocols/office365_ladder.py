@@ -4,26 +4,23 @@ Everything is asked afresh: msal repeats failures from its cache, and an admin h
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from models.fields import is_guid
 from services.errors import ServiceError
 from services.protocols.base import LadderScope, Step, Surroundings, climb
 from services.protocols.office365_graph import Graph
 from services.protocols.office365_mailbox import inbox_count
+from services.protocols.office365_settings import Office365Settings
 from services.protocols.office365_token import Tokens, roles_in
 from services.protocols.office365_wire import Patience
 from services.text import count
-
-if TYPE_CHECKING:
-    from services.protocols.office365 import Office365Settings
 
 _SENDING_ROLES = frozenset({"Mail.Send"})
 _TEST_MESSAGE = "Send a test message: nothing else proves the right to send."
 
 
 def ladder(
-    settings: "Office365Settings",
+    settings: Office365Settings,
     scope: LadderScope,
     surroundings: Surroundings,
     patience: Patience | None = None,
@@ -48,7 +45,7 @@ class _Rungs:
     """Each returns what it found in words, or raises ServiceError with hint and field."""
 
     def __init__(
-        self, settings: "Office365Settings", around: Surroundings, patience: Patience
+        self, settings: Office365Settings, around: Surroundings, patience: Patience
     ) -> None:
         self._settings, self._around, self._patience = settings, around, patience
         self._tokens: Tokens | None = None

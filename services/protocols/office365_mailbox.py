@@ -6,7 +6,7 @@ Nothing in the mailbox is changed. Ids are immutable: they survive moves within 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from services.errors import ConnectionFailed
 from services.protocols.base import Body, Closing, Header, Listing, Mark, Page, Surroundings
@@ -14,10 +14,8 @@ from services.protocols.office365_fetch import Fetcher, Vanished
 from services.protocols.office365_graph import Graph
 from services.protocols.office365_items import header, received
 from services.protocols.office365_listing import DeltaPage, LinkLost, Round
+from services.protocols.office365_settings import Office365Settings
 from services.protocols.office365_wire import Patience
-
-if TYPE_CHECKING:
-    from services.protocols.office365 import Office365Settings
 
 SCOPE = "immutable-ids"
 _REMEMBERED = 2_000
@@ -31,7 +29,7 @@ class Office365Importer(Closing):
 
     def __init__(
         self,
-        settings: "Office365Settings",
+        settings: Office365Settings,
         surroundings: Surroundings,
         patience: Patience | None = None,
     ) -> None:

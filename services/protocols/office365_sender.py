@@ -5,7 +5,6 @@ it was handed over is looked up in Sent Items, and uncertain where it is not the
 """
 
 import base64
-from typing import TYPE_CHECKING
 
 from services.errors import Cancelled, ConnectionFailed, LoginRefused
 from services.protocols.base import (
@@ -22,11 +21,9 @@ from services.protocols.office365_advice import AccountRefused, GraphError, Whos
 from services.protocols.office365_draft import Draft
 from services.protocols.office365_graph import Call, Doubtful, Graph, fault_of
 from services.protocols.office365_mime import MOST_IN_ONE, GraphMail, for_graph
+from services.protocols.office365_settings import Office365Settings
 from services.protocols.office365_throttle import Throttled
 from services.protocols.office365_wire import Answer, Patience
-
-if TYPE_CHECKING:
-    from services.protocols.office365 import Office365Settings
 
 _TAKEN = 202
 
@@ -36,7 +33,7 @@ class Office365Sender(Closing):
 
     def __init__(
         self,
-        settings: "Office365Settings",
+        settings: Office365Settings,
         surroundings: Surroundings,
         patience: Patience | None = None,
     ) -> None:

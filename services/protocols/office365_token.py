@@ -20,13 +20,12 @@ from services.errors import ConnectionFailed
 from services.protocols.base import Surroundings
 from services.protocols.office365_advice import Fault, refusal
 from services.protocols.office365_cloud import Cloud, cloud_of
+from services.protocols.office365_settings import Office365Settings
 from services.protocols.office365_throttle import Throttled, retry_after, waiting
 from services.protocols.office365_wire import Line, Patience
 
 if TYPE_CHECKING:
     from msal import ConfidentialClientApplication
-
-    from services.protocols.office365 import Office365Settings
 
 _POLL = 0.05
 _GIVEN = "access_token"
@@ -36,7 +35,7 @@ class Tokens:
     """One app's tokens for one tenant and cloud. Safe from any thread."""
 
     def __init__(
-        self, settings: "Office365Settings", around: Surroundings, patience: Patience | None = None
+        self, settings: Office365Settings, around: Surroundings, patience: Patience | None = None
     ) -> None:
         """Take whose they are. Nothing is asked yet; a fresh instance knows no old failures.
 
@@ -194,7 +193,7 @@ _SHARED: dict[tuple[str, ...], Tokens] = {}
 _LOCK = threading.Lock()
 
 
-def shared_tokens(settings: "Office365Settings", around: Surroundings) -> Tokens:
+def shared_tokens(settings: Office365Settings, around: Surroundings) -> Tokens:
     """Return this process's one instance for a cloud, tenant, app and secret."""
     cloud = cloud_of(settings, around.config)
     secret = settings.client_secret.get_secret_value() if settings.client_secret else ""

@@ -6,8 +6,8 @@ from models.account import EmailSettings
 from services.errors import ServiceError
 from services.network import resolve
 from services.protocols.base import LadderScope, Step, Surroundings, climb
-from services.protocols.smtp import SmtpSettings
 from services.protocols.smtp_session import Patience, Session
+from services.protocols.smtp_settings import SmtpSettings
 from services.sending.addresses import wire_address
 
 

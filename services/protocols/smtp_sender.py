@@ -6,7 +6,6 @@ count; without them the outcome is uncertain.
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from services.errors import ConnectionFailed, LoginRefused
 from services.protocols.base import (
@@ -21,9 +20,7 @@ from services.protocols.base import (
     Verdict,
 )
 from services.protocols.smtp_session import Answer, Patience, Session
-
-if TYPE_CHECKING:
-    from services.protocols.smtp import SmtpSettings
+from services.protocols.smtp_settings import SmtpSettings
 
 _LOGIN_WANTED = (530, 538)
 _GO_ON = 354
@@ -33,7 +30,7 @@ class SmtpSender(Closing):
     """An open connection; where the server closed it between two messages, it is opened again."""
 
     def __init__(
-        self, settings: "SmtpSettings", surroundings: Surroundings, patience: Patience | None = None
+        self, settings: SmtpSettings, surroundings: Surroundings, patience: Patience | None = None
     ) -> None:
         """Connect, encrypt and log in. Raises ConnectionFailed, LoginRefused, Cancelled."""
         self._host, self._cancel = settings.server, surroundings.cancel

@@ -10,17 +10,15 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from services.errors import ConnectionFailed, LoginRefused
 from services.network import connect, describe_certificate, peer, shut, start_tls, tls_context
 from services.protocols.base import Surroundings
 from services.protocols.smtp_auth import NOT_THIS_ONE, Login
+from services.protocols.smtp_settings import SmtpSettings
 from services.protocols.smtp_wire import Client, Wire
 from services.text import plain
-
-if TYPE_CHECKING:
-    from services.protocols.smtp import SmtpSettings
 
 _IMPLICIT_TLS_PORT = 465
 _GREETING_PORTS = (25, 587)
@@ -54,7 +52,7 @@ class Session:
     """
 
     def __init__(
-        self, settings: "SmtpSettings", surroundings: Surroundings, patience: Patience
+        self, settings: SmtpSettings, surroundings: Surroundings, patience: Patience
     ) -> None:
         """Take settings with their secrets; nothing is opened yet."""
         self._settings, self._around, self._patience = settings, surroundings, patience

@@ -16,8 +16,8 @@ from services.bootstrap import Services
 from services.cancel import Cancel
 from services.connections import Connections, MailboxBusy, SlotLost
 from services.errors import Cancelled, ServiceError
-from services.protocols.imap import ImapSettings
-from services.protocols.smtp import SmtpSettings
+from services.protocols.imap_settings import ImapSettings
+from services.protocols.smtp_settings import SmtpSettings
 from services.slots import Slot, Slots
 from tests.servers.process import wait_until
 from tests.stores import Clock, imap_raw, save

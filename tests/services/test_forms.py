@@ -10,7 +10,7 @@ from models.help import field_help
 from services.errors import InvalidInput
 from services.forms import check, errors_of
 from services.protocols import PROTOCOLS
-from services.protocols.imap import ImapSettings
+from services.protocols.imap_settings import ImapSettings
 
 
 def test_each_error_is_a_sentence_at_its_path() -> None:
