@@ -8,7 +8,7 @@ from sqlmodel import col, select
 from models.mail import MailRow, RawMailRow
 from services.bootstrap import Services
 from services.mail_index import write_texts
-from services.people import contact_types
+from services.people import settle_contacts
 from tests.stores import START
 
 RAW = (
@@ -26,7 +26,7 @@ def add(
     **values: object,
 ) -> list[int]:
     """Store so many mails, each a minute older than the one before."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "account_name": "DESK",
             "outcome": "imported",
@@ -36,6 +36,7 @@ def add(
             "from_name": "G",
             "from_address": "guide@x.test",
             "subject": f"Mail {place}",
+            "contact_id": None,
             "size": len(raw),
             "created_at": START,
         }
@@ -43,9 +44,7 @@ def add(
         for place in range(number)
     ]
     with services.store.write() as session:
-        types = contact_types(session, {row.get("contact_id") for row in rows})  # type: ignore[misc]
-        for row in rows:
-            row["contact_type_id"] = types.get(row.get("contact_id"))  # type: ignore[call-overload]
+        settle_contacts(session, rows)
         statement = insert(MailRow).returning(MailRow.id, sort_by_parameter_order=True)  # type: ignore[arg-type]
         ids = [row[0] for row in session.connection().execute(statement, rows)]
         raws = [{"mail_id": id_, "complete": complete, "data": raw} for id_ in ids]
