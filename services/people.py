@@ -12,7 +12,9 @@ from models.contacts import ContactRow, PartyRow
 from models.fields import address_key
 from services.errors import InvalidInput
 from services.paging import Page
+from services.store.folding import check_number
 from services.store.search import PARTIES, matching
+from services.text import plain
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ def _containing(text: str) -> Any:
         .join(PartyRow, col(PartyRow.id) == ContactRow.party_id)
         .join(ContactTypeRow, col(ContactTypeRow.id) == ContactRow.contact_type_id)
     )
-    for word in text.replace(",", " ").split():
+    words = plain(text).replace(",", " ").split()
+    check_number(len(words))
+    for word in words:
         columns = (ContactRow.name, PartyRow.name, PartyRow.code)
         statement = statement.where(
             or_(

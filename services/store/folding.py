@@ -14,6 +14,7 @@ from typing import Any
 
 from models.contacts import PartyForm
 from models.mail import OutboxRow
+from services.errors import ServiceError
 
 BODY_CHARACTERS = 16_000
 """How much of a body is indexed: indexing costs an import more than parsing does, PostgreSQL
@@ -21,6 +22,9 @@ takes a megabyte at most, and further down in a mail stands what older mails say
 
 _WORD_CHARACTERS = 60
 """PostgreSQL drops words above 2,046 bytes; nobody looks for more than the beginning of them."""
+
+MOST_WORDS = 200
+"""SQLite's expressions are 1,000 deep at most, and its patterns for LIKE have 50,000 bytes."""
 
 ID_BITS = 29
 ID_MASK = (1 << ID_BITS) - 1
@@ -66,10 +70,19 @@ class Term:
 def terms(text: str) -> tuple[Term, ...]:
     """Read what somebody looks for: words or "quoted words", all of which have to be found.
 
-    What has no letter or digit counts for nothing; so nothing at all may be left.
+    What has no letter or digit counts for nothing; so nothing at all may be left. Raises
+    ServiceError where it is more than can be looked for.
     """
     asked = ((fold(quoted or bare), not quoted) for quoted, bare in _ASKED.findall(text))
-    return tuple(Term(tuple(words.split()), begins) for words, begins in asked if words)
+    found = [Term(tuple(words.split()), begins) for words, begins in asked if words]
+    check_number(sum(len(term.words) for term in found))
+    return tuple(dict.fromkeys(found))
+
+
+def check_number(words: int) -> None:
+    """Refuse to look for more words than a statement can hold. Raises ServiceError."""
+    if words > MOST_WORDS:
+        raise ServiceError(f"At most {MOST_WORDS} words can be looked for at once.", "Enter fewer.")
 
 
 def place(received: datetime, mail_id: int) -> int:
