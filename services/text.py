@@ -40,7 +40,7 @@ def clock(moment: datetime | None, now: datetime) -> str:
     """Return a moment as people name it, in the zone of `now`, at most 11 characters wide."""
     if moment is None:
         return ""
-    local = moment.astimezone(now.tzinfo)
+    local = _local(moment, now)
     days = (now.date() - local.date()).days
     if days == 0:
         return f"today {local:%H:%M}"
@@ -49,6 +49,13 @@ def clock(moment: datetime | None, now: datetime) -> str:
     if local.year == now.year:
         return f"{local:%d %b %H:%M}"[:12]
     return f"{local:%Y-%m-%d}"
+
+
+def _local(moment: datetime, now: datetime) -> datetime:
+    try:
+        return moment.astimezone(now.tzinfo)
+    except OverflowError:  # a mail may be dated on the last day of all
+        return moment
 
 
 COUNTED = 10_000

@@ -37,6 +37,8 @@ from services.store.folding import text_row
 
 SAME_CONTENT = "It is here already: same Message-ID and content."
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
+"""What a server may date a mail, so that every zone has that day, the database's too."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,7 @@ def mail_values(entry: Entry) -> dict[str, Any]:
         "outcome": verdict.outcome,
         "reason": verdict.reason,
         "why": verdict.why,
-        "received_at": entry.received,
+        "received_at": min(max(entry.received, _FIRST), _LAST),
         "from_name": sender.name if sender else "",
         "from_address": sender.address if sender else "",
         "from_key": sender.key if sender else "",

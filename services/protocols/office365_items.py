@@ -21,9 +21,9 @@ def received(item: Mapping[str, Any]) -> datetime | None:
     """Return when the mailbox received it, in whole seconds; None where that is not told."""
     try:
         found = datetime.fromisoformat(str(item["receivedDateTime"]))
-    except (KeyError, ValueError):
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (KeyError, ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def header(item: Mapping[str, Any]) -> Header | None:

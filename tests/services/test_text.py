@@ -60,6 +60,7 @@ NOW = datetime(2026, 3, 2, 9, 30, tzinfo=timezone(timedelta(hours=2)))
         (datetime(2026, 3, 1, 22, 1, tzinfo=UTC), "today 00:01"),
         (datetime(2026, 1, 9, 12, 0, tzinfo=UTC), "09 Jan 14:00"),
         (datetime(2025, 1, 9, 12, 0, tzinfo=UTC), "2025-01-09"),
+        (datetime.max.replace(tzinfo=UTC), "9999-12-31"),
     ],
 )
 def test_times_are_in_the_admins_zone(moment: datetime | None, shown: str) -> None:
