@@ -11,6 +11,7 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -187,21 +188,31 @@ def trouble_of(error: Exception, took: float, timeout: float) -> Trouble:
 
 
 def _server_words(error: Exception) -> str:
-    """Return the server's own words out of what imaplib wraps around them, on one line."""
+    """Return the server's own words out of what imaplib wraps around them."""
     raw = error.args[0] if error.args else ""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
     if found := re.search(r"command error: BAD \[b(['\"].*['\"])\]", text, re.DOTALL):
         text = found[1][1:-1]
-    text = re.sub(r"^command: \w+ => ", "", text)
-    return " ".join(text.replace("\0", "\ufffd").split()).rstrip(".")  # NUL: no store takes it
+    return re.sub(r"^command: \w+ => ", "", text)
+
+
+def _written(secret: str) -> Iterator[str]:
+    """Yield what a secret looks like where imaplib shows bytes as Python would write them.
+
+    An apostrophe is escaped where a quotation mark stands beside it.
+    """
+    yield repr(f"{secret}'\"".encode())[2:-4]
+    yield repr(secret.encode())[2:-1]
+    yield secret
 
 
 def redacted(words: str, user: str, password: str) -> str:
     """Take a password out of a server's words, should it echo what it was sent; cut them short.
 
-    imaplib shows some answers as Python would write them, hence the second form of each.
+    Only then are they put on one line, which would change a password with two blanks in a row.
     """
     plain = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
     for secret in (plain, quoted(password)[1:-1], password) if password else ():
-        words = words.replace(repr(secret.encode())[2:-1], "•••").replace(secret, "•••")
-    return words[:300]
+        for form in _written(secret):
+            words = words.replace(form, "•••")
+    return " ".join(words.replace("\0", "\ufffd").split()).rstrip(".")[:300]  # no store takes NUL
