@@ -1,5 +1,6 @@
 """PostgreSQL as the store: its engine, its clock, its one writer at a time, its errors in words."""
 
+import logging
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -26,10 +27,14 @@ _SESSION = {
 _WRITERS = 7417002
 """The advisory lock of all writers."""
 _SYNC_SECONDS = 30.0
+_LOGS = ("psycopg", "sqlalchemy.pool", "procrastinate")
+"""They print tracebacks of lost connections, which whoever uses these tells in words."""
 
 
 def make_server_engine(url: URL) -> Engine:
     """Return an engine for PostgreSQL. Raises ServiceError where the driver is not installed."""
+    for name in _LOGS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         return create_engine(
             url,

@@ -5,7 +5,6 @@ procrastinate's worker ends when its database goes away, quietly or with an erro
 """
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -72,8 +71,6 @@ class Life:
         return time.monotonic() - self._heard_at
 
     def _run(self) -> None:
-        for name in ("procrastinate", "psycopg"):  # whose log has tracebacks
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         try:
             asyncio.run(self._work())
         except Exception as error:  # noqa: BLE001 - whatever ends it, another life begins
