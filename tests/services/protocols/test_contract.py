@@ -24,7 +24,7 @@ from services.protocols.base import (
 from tests.servers.mailbox import Mailbox
 from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
-from tests.services.protocols.graph_desk import Desk, mail, outgoing, settings
+from tests.services.protocols.office365.graph_desk import Desk, mail, outgoing, settings
 
 OWN = "bookings@contoso.test"
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

@@ -21,7 +21,7 @@ from services.protocols.base import (
 from services.protocols.office365_mime import take_apart
 from tests.servers.cloud.contoso import ADDRESS, Contoso
 from tests.servers.cloud.faults import Fault
-from tests.services.protocols.graph_desk import Desk, envelope, outgoing
+from tests.services.protocols.office365.graph_desk import Desk, envelope, outgoing
 
 FOREIGN = "sales@fabrikam.test"
 

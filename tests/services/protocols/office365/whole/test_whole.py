@@ -19,8 +19,8 @@ from tests.servers.cloud.contoso import ADDRESS, CLIENT, DOMAIN, SECRET, TENANT,
 from tests.servers.cloud.faults import Fault
 from tests.services.importing.conftest import GUIDE, OURS, letter
 from tests.services.importing.conftest import Desk as Books
-from tests.services.protocols.graph_desk import SWIFT
-from tests.services.protocols.graph_desk import Desk as Cloud
+from tests.services.protocols.office365.graph_desk import SWIFT
+from tests.services.protocols.office365.graph_desk import Desk as Cloud
 from tests.stores import START, Clock, add_codes, save, services_in
 
 REPLY = f"In-Reply-To: {OURS}"

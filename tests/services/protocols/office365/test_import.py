@@ -13,7 +13,7 @@ from services.protocols.base import Body, Listing, Mark
 from services.protocols.office365_mailbox import SCOPE
 from tests.servers.cloud.contoso import Contoso
 from tests.servers.cloud.faults import Fault
-from tests.services.protocols.graph_desk import Desk, items_of, mail
+from tests.services.protocols.office365.graph_desk import Desk, items_of, mail
 
 NOON = datetime(2026, 11, 2, 12, 0, 0, 500_000, tzinfo=UTC)
 

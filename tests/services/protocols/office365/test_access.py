@@ -28,7 +28,7 @@ from services.protocols.office365_token import Tokens, roles_in, shared_tokens
 from tests.servers.cloud.contoso import ADDRESS, CLIENT, DOMAIN, SECRET, USER, Contoso
 from tests.servers.cloud.faults import Fault
 from tests.servers.tls import Authority
-from tests.services.protocols.graph_desk import SWIFT, Desk, envelope, outgoing, settings
+from tests.services.protocols.office365.graph_desk import SWIFT, Desk, envelope, outgoing, settings
 
 BOTH = LadderScope(EmailSettings(default_email=ADDRESS), imports=True)
 
