@@ -2,7 +2,7 @@
 
 from services.management.service import Management
 from tests.services.importing.conftest import letter
-from tests.services.protocols.office365.whole.test_whole import Desk, desk, raw
+from tests.services.protocols.office365.whole.conftest import Desk, desk, raw
 from tests.stores import START, save
 
 __all__ = ["desk"]

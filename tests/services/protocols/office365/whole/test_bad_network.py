@@ -18,7 +18,7 @@ from tests.servers.cloud.contoso import Contoso
 from tests.servers.meddler import Fault, Meddler, untouched
 from tests.services.importing.conftest import GUIDE, letter
 from tests.services.protocols.office365.graph_desk import SWIFT
-from tests.services.protocols.office365.whole.test_whole import Cloud, Desk, raw
+from tests.services.protocols.office365.whole.conftest import Cloud, Desk, raw
 from tests.stores import Clock, add_codes, save, services_in
 
 READ = 0.8
