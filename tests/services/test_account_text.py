@@ -15,7 +15,7 @@ from services.account_text import Action, Plan, SecretPlan
 from services.account_toml import read_toml, write_toml
 from services.bootstrap import Services
 from services.errors import InvalidInput, NeedsConsent, NotFound, ServiceError, Stale
-from tests.services.test_accounts import mark, waiting_message
+from tests.accounts import mark, waiting_message
 from tests.stores import imap_raw, office365_raw, save, smtp_raw
 
 IMAP = """

@@ -22,6 +22,7 @@ from tests.stores import START, Clock, add_codes, save, services_in
 
 OURS = "<ours-1@operator.test>"
 GUIDE = "guide@supplier.test"
+REPLY = f"In-Reply-To: {OURS}"
 
 
 class Desk:

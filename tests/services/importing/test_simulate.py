@@ -8,8 +8,7 @@ import pytest
 from services.errors import InvalidInput, NotFound, ServiceError
 from services.importing.simulate import read_message
 from tests.corpus import TORTURE
-from tests.services.importing.conftest import GUIDE, OURS, Desk, letter
-from tests.services.importing.test_run import REPLY, bounce
+from tests.services.importing.conftest import GUIDE, OURS, REPLY, Desk, bounce, letter
 from tests.stores import save, smtp_raw
 
 LETTERS = {

@@ -22,8 +22,7 @@ from services.protocols.base import Surroundings
 from services.protocols.imap_mailbox import ImapImporter
 from services.results import Result
 from tests.servers.tls import Authority
-from tests.services.importing.conftest import GUIDE, OURS, letter
-from tests.services.importing.test_run import bounce
+from tests.services.importing.conftest import GUIDE, OURS, bounce, letter
 from tests.services.management.conftest import REPLY, STRANGER, Manager
 
 

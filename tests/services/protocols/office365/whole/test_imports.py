@@ -11,7 +11,7 @@ from services.errors import ConnectionFailed
 from services.protocols import office365_listing
 from tests.servers.cloud.contoso import DOMAIN
 from tests.servers.cloud.faults import Fault
-from tests.services.importing.conftest import GUIDE, OURS, letter
+from tests.services.importing.conftest import GUIDE, OURS, REPLY, letter
 from tests.services.protocols.office365.whole.conftest import (
     SETTINGS,
     Desk,
@@ -21,8 +21,6 @@ from tests.services.protocols.office365.whole.conftest import (
     well_behaved,
 )
 from tests.stores import START, Clock, save
-
-REPLY = f"In-Reply-To: {OURS}"
 
 
 def test_the_rules_decide_as_for_any_other_mailbox(desk: Desk) -> None:

@@ -1,10 +1,10 @@
 """The store goes away in the middle of a commit: nobody knows whether it was done."""
 
+import itertools
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,22 +16,11 @@ from models.mail import OutboxState
 from services.bootstrap import Services
 from services.cancel import Cancel
 from services.errors import Cancelled
-from services.protocols.base import Surroundings
 from services.sending import claims, deliver
+from services.sending.deliver import Tally
 from tests.servers.smtp import SmtpServer
-from tests.servers.tls import Authority
-from tests.services.sending.test_deliver import account, queue
-from tests.stores import Clock, services_in
-
-
-@pytest.fixture
-def services(both_stores: str, tmp_path: Path, clock: Clock, authority: Authority) -> Services:
-    return services_in(tmp_path, clock, ca_bundle=authority.bundle)
-
-
-@pytest.fixture
-def server(smtp_server: Callable[..., SmtpServer]) -> SmtpServer:
-    return smtp_server(users={"office@example.com": "s3cret of the office"})
+from tests.services.sending.delivering.sent_mail import account, queue, run
+from tests.stores import Clock
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +49,6 @@ def losing(moment: str, monkeypatch: pytest.MonkeyPatch, *, done: bool) -> Itera
         yield
     finally:
         event.remove(Session, name, lose)
-
-
-def run(services: Services, cancel: Cancel | None = None) -> Any:
-    return services.outbox.run_due(Surroundings(services.config, cancel or Cancel()))
 
 
 @pytest.mark.parametrize("done", [True, False])
@@ -100,8 +85,29 @@ def test_handing_back_after_a_stop_leaves_no_message_uncertain(
     with losing("hand_back", monkeypatch, done=done):
         threading.Timer(0.4, cancel.cancel).start()
         with pytest.raises(Cancelled):
-            run(services, cancel)
+            run(services, cancel=cancel)
     assert services.outbox.get(which).state is OutboxState.QUEUED
     server.script.hangs.clear()
     run(services)
     assert (services.outbox.get(which).state, len(server.mails)) == (OutboxState.SENT, 1)
+
+
+def test_a_commit_whose_answer_is_lost_leaves_no_message_behind(
+    services: Services, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "_RECORD_PAUSES", (0.1,))
+    account(services, server.port)
+    ids = [queue(services) for _ in range(3)]
+    lose = itertools.chain([False, True], itertools.repeat(False))
+
+    def answer(_session: Session) -> None:
+        if server.mails and next(lose):  # of the commit that claims the last message
+            raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    event.listen(Session, "after_commit", answer)
+    try:
+        assert run(services) == Tally(sent=3)
+    finally:
+        event.remove(Session, "after_commit", answer)
+    assert {services.outbox.get(which).state for which in ids} == {OutboxState.SENT}
+    assert len(server.mails) == 3
