@@ -2,7 +2,6 @@
 
 import subprocess
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import pytest
@@ -25,12 +24,7 @@ class SmallDisk:
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         subprocess.run(["umount", "--lazy", str(self.folder)], check=True, timeout=10)
 
     def fill(self, leave: int = 0) -> None:

@@ -10,20 +10,17 @@ import imaplib
 import os
 import pwd
 import re
-import shutil
 import ssl
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from string import Template
-from types import TracebackType
-from typing import Self
 
 from tests.servers.need import require
 from tests.servers.process import HOST, Daemon, free_ports
+from tests.servers.server import Server
 from tests.servers.tls import Certificate
 
 _CONFIG = Template(Path(__file__).with_name("dovecot.conf").read_text())
@@ -32,11 +29,13 @@ _MAIL_USER = "nobody"
 _STOP_GRACE = 0.3
 
 
-class Dovecot:
+class Dovecot(Server):
     """A running Dovecot with users, as a context manager.
 
     On `host`, `port` speaks IMAP with STARTTLS and `tls_port` with implicit TLS.
     """
+
+    log_file = "dovecot.log"
 
     def __init__(
         self,
@@ -60,44 +59,13 @@ class Dovecot:
         self._plaintext_auth = plaintext_auth
         self._passwords: dict[str, str] = {}
         self._sequence = count(1)
-        # Not pytest's tmp_path: the mail user must get in, and socket names stay below 108 bytes.
-        self.root = Path(tempfile.mkdtemp(prefix="tourmail-dovecot-"))
+        super().__init__("dovecot")
         self.root.chmod(0o711)
         self._owner = pwd.getpwnam(_MAIL_USER) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self._configure(
             certificate, {"ssl": "yes" if tls else "no", "connections": max_connections}
         )
-        self._daemon = self._start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.root)
-
-    @property
-    def process_group(self) -> int:
-        """The process group that all its processes are in."""
-        return self._daemon.group
-
-    def stop(self) -> None:
-        """End all its processes; mail and users stay for `restart`."""
-        self._daemon.stop()
-
-    def restart(self) -> None:
-        """Stop it and start it again on the same ports with the same users and mail."""
-        self.stop()
-        self._daemon = self._start()
-
-    def log(self) -> str:
-        """Return what Dovecot logged so far."""
-        return (self.root / "dovecot.log").read_text(errors="replace")
+        self.start()
 
     def add_user(self, name: str, password: str) -> None:
         """Create a user with an empty INBOX."""
@@ -180,7 +148,7 @@ class Dovecot:
     def _home(self, user: str) -> Path:
         return self.root / "mail" / user
 
-    def _start(self) -> Daemon:
+    def _launch(self) -> Daemon:
         command = [str(self._binary), "-F", "-c", str(self.root / "dovecot.conf")]
         return Daemon(command, self.root / "output.log", (self.host, self.port), _STOP_GRACE)
 

@@ -10,7 +10,6 @@ import pwd
 import shutil
 import stat
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -18,11 +17,10 @@ from email.message import EmailMessage
 from functools import cached_property
 from itertools import count as counter
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.servers.need import require, require_root
 from tests.servers.process import HOST, Daemon, free_ports, wait_until
+from tests.servers.server import Server
 from tests.servers.tls import Certificate
 
 MESSAGE_SIZE_LIMIT = 3_000_000
@@ -69,7 +67,7 @@ class Delivery:
         return str(self.message["X-Original-To"])
 
 
-class Postfix:
+class Postfix(Server):
     """A running Postfix as a context manager; every address of every domain is delivered.
 
     `port` is submission with STARTTLS and AUTH, both required; `tls_port` the same with implicit
@@ -77,6 +75,7 @@ class Postfix:
     """
 
     host = HOST
+    log_file = "maillog"
 
     def __init__(self, certificate: Certificate) -> None:
         """Start it. Skips or fails the test (see need.py) without Postfix or root."""
@@ -87,37 +86,12 @@ class Postfix:
         self._answers = dict(_ANSWERS)
         self._delivered: dict[Path, Delivery] = {}
         self._seconds = counter(int(time.time()))
-        self.root = Path(tempfile.mkdtemp(prefix="tourmail-postfix-"))
+        super().__init__("postfix")
         self.root.chmod(0o755)
         self._lay_out()
         self._configure(certificate)
         self._write_answers()
-        self._daemon = self._start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.root)
-
-    def stop(self) -> None:
-        """End all its processes; queue, users and delivered mail stay for `restart`."""
-        self._daemon.stop()
-
-    def restart(self) -> None:
-        """Stop it and start it again on the same ports."""
-        self.stop()
-        self._daemon = self._start()
-
-    def log(self) -> str:
-        """Return what Postfix logged so far."""
-        return (self.root / "maillog").read_text(errors="replace")
+        self.start()
 
     def add_user(self, name: str, password: str) -> None:
         """Create a user, or give it another password; `name` is local@domain."""
@@ -214,7 +188,7 @@ class Postfix:
             # Every Postfix program waits for a fresh configuration "to cool down".
             os.utime(self.root / name, (0, 0))
 
-    def _start(self) -> Daemon:
+    def _launch(self) -> Daemon:
         command = [str(_MASTER), "-c", str(self.root), "-s"]
         return Daemon(command, self.root / "output.log", (self.host, self.relay_port), _STOP_GRACE)
 

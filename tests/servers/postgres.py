@@ -10,15 +10,14 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
-from typing import Self
 
 import psycopg
 from sqlalchemy.engine import URL
 
 from tests.servers.need import give_up
 from tests.servers.process import HOST, Daemon, free_ports
+from tests.servers.server import Server
 
 _OWNER = "nobody"
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -40,32 +39,17 @@ END $$
 """Without the triggers that check references, so that no order matters."""
 
 
-class Postgres:
+class Postgres(Server):
     """A running PostgreSQL, as a context manager; `create` makes databases in it."""
 
     def __init__(self) -> None:
         """Start it. Skips or fails the test (see need.py) where PostgreSQL is not installed."""
         self.binaries = _binaries()
         (self.port,) = free_ports(1)
-        self.root = Path(tempfile.mkdtemp(prefix="tourmail-postgres-"))
+        super().__init__("postgres")
         self._password = secrets.token_urlsafe(12)
         self._initialise()
-        self._daemon = self._start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.stop()
-        shutil.rmtree(self.root)
-
-    def stop(self) -> None:
-        """End it and every session; its databases stay for `restart`."""
-        self._daemon.stop()
-
-    def restart(self) -> None:
-        """Start it again on the same port with the same databases."""
-        self._daemon = self._start()
+        self.start()
 
     def url(self, database: str) -> str:
         """Return the SQLAlchemy URL of a database."""
@@ -113,7 +97,7 @@ class Postgres:
             cwd="/",
         )
 
-    def _start(self) -> Daemon:
+    def _launch(self) -> Daemon:
         settings = (*_SETTINGS, f"listen_addresses={HOST}", f"port={self.port}",
                     f"unix_socket_directories={self.root}")  # fmt: skip
         command = [str(self.binaries / "postgres"), "-D", str(self.root / "data")]

@@ -6,7 +6,6 @@ drops the connection. For everything else test against Postfix (postfix.py).
 
 import asyncio
 import threading
-from types import TracebackType
 from typing import Literal, Self
 
 from tests.servers.process import HOST
@@ -58,12 +57,7 @@ class SmtpServer:
             raise TimeoutError("the SMTP server did not start")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 

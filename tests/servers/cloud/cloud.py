@@ -36,7 +36,6 @@ What is sent to the address of another user of the cloud arrives in that user's 
 
 import ssl
 from collections.abc import Collection
-from types import TracebackType
 from typing import Self
 
 from tests.servers.cloud.directory import App, Tenant, User
@@ -67,12 +66,7 @@ class Cloud:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Close all hosts; raise what went wrong inside the cloud, if nothing else is raised."""
         self.close()
         crashes = [crash for listener in self._listeners for crash in listener.crashes]
