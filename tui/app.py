@@ -27,6 +27,7 @@ from tui.menu import MENU, MENU_PAGE, Place, place, places
 from tui.still import NoColour, PlainBar, is_dumb
 from tui.terminal.driver import ThriftyDriver
 from tui.typeahead import TypeAhead
+from tui.widgets.chrome import MessageLine, Notice
 from tui.widgets.glyphs import ASCII, glyphs
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class Console(LastDoor):
         self.door = Door()
         self._services: asyncio.Future[Services] | None = None
         self._quitting: Worker[None] | None = None
+        self._answers: list[MessageLine] = []
+        """The lines that say what a key is for."""
         self.typeahead = TypeAhead(self, self._handle_key)
         self._begun = False
         self.typeahead.hold(lambda: self._begun)
@@ -141,6 +144,7 @@ class Console(LastDoor):
 
     async def _handle_key(self, key: Key | Paste) -> None:
         try:
+            self._take_back_answer()
             await super().on_event(key)
         except Exception as error:  # noqa: BLE001 - the last door of keys with priority
             self.report_bug(error)
@@ -211,9 +215,15 @@ class Console(LastDoor):
         self._answer("Ctrl+Q quits.")
 
     def _answer(self, words: str) -> None:
-        say = getattr(self.screen, "say", None)  # Textual's own screens have none
-        if say is not None:
-            say("help", words)
+        """Say what a key is for; until the next one, since it answers that key alone."""
+        self._answers = list(self.screen.query(MessageLine))
+        for line in self._answers:
+            line.interject(Notice("help", words))
+
+    def _take_back_answer(self) -> None:
+        for line in self._answers:
+            line.resume()
+        self._answers = []
 
     def action_suspend_process(self) -> None:
         """Go to the shell, which brings the console back with `fg`; stay where there is none."""

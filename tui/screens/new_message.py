@@ -20,6 +20,7 @@ from services.text import count, size_words
 from tui.widgets.choose_contact import ChooseContact
 from tui.widgets.chrome import Notice
 from tui.widgets.form_page import editor_of
+from tui.widgets.editors import TextEditor
 from tui.widgets.heading import Heading
 from tui.widgets.kept_form import KeptForm
 from tui.widgets.settings_form import SettingsForm
@@ -88,6 +89,10 @@ class NewMessage(KeptForm[str | None]):
         self.form = SettingsForm(MessageForm)
         self.text = BodyText()
         self.heading = Heading("Text")
+        for name in (*PEOPLE, "attachments"):
+            editor = self.form.editors[name]
+            if isinstance(editor, TextEditor):
+                editor.input.several = True
         self.chosen: dict[str, int] = {}
         """Contacts that were chosen, by address: one address may be several contacts'."""
 

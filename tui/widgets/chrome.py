@@ -92,21 +92,33 @@ class MessageLine(Widget):
         super().__init__(id="message")
         self._flashing = False
         self._at: Widget | None = None
+        self._before: Notice | None = None
 
     def show(self, notice: Notice) -> None:
         """Show what belongs to the focus, and end a flash."""
-        self._flashing = False
+        self._flashing, self._before = False, None
         self.notice = notice
 
     def flash(self, notice: Notice, at: Widget | None) -> None:
         """Show what has just happened, until the focus is elsewhere than `at`."""
-        self._flashing, self._at = True, at
+        self._flashing, self._at, self._before = True, at, None
         self.notice = notice
 
     def describe(self, widget: Widget | None, notice: Notice) -> None:
         """Show what belongs to a widget that has the focus, but let a flash over it stand."""
         if not (self._flashing and widget is self._at):
             self.show(notice)
+
+    def interject(self, notice: Notice) -> None:
+        """Say something until `resume`, whatever else is said here."""
+        self._before = self._before or self.notice
+        self.notice = notice
+
+    def resume(self) -> None:
+        """Go back to what was said before, unless something else is said by now."""
+        if self._before is not None:
+            self.notice = self._before
+        self._before = None
 
     @property
     def flashing(self) -> bool:

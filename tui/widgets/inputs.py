@@ -11,6 +11,7 @@ from textual.reactive import var
 from textual.strip import Strip
 from textual.widgets import Input
 
+from tui.widgets.chrome import Notice
 from tui.widgets.glyphs import glyphs
 
 MOST = 4096
@@ -58,13 +59,49 @@ class TextInput(Input):
             id=id,
         )
         self.cursor_blink = False
+        self.several = False
+        """Whether it takes several entries with commas between them."""
+        self.notice: Notice | None = None
+        """What is said of the last paste, until the next key."""
 
     def _on_paste(self, event: events.Paste) -> None:
-        """Take what was copied with spaces around it; in a secret they may be meant."""
+        """Take what was copied with spaces around it; in a secret they may be meant.
+
+        Several lines become one, and that is said: nothing that was copied goes unnoticed.
+        """
         event.prevent_default()
-        pasted = event.text if self.password else event.text.strip()
-        super()._on_paste(events.Paste(pasted))
         event.stop()
+        lines = self._lines(event.text)
+        joins = not (self.password or self.restrict)
+        text = (", " if self.several else " ").join(lines) if joins else lines[0]
+        room = (self.max_length or MOST) - len(self.value) + len(self.selected_text)
+        if len(text) > room:
+            self._say(f"Nothing was pasted: this takes at most {self.max_length:,} characters.")
+        elif len(lines) > 1:
+            joined = f", and joined by {'commas' if self.several else 'spaces'}."
+            became = joined if joins else ": only the first was taken."
+            self._say(f"{len(lines)} lines were pasted{became}")
+        super()._on_paste(events.Paste(text))
+
+    def _lines(self, text: str) -> list[str]:
+        if self.password:
+            return text.strip("\r\n").splitlines() or [""]
+        ends = ",; " if self.several else " "
+        return [line.strip().rstrip(ends) for line in text.splitlines() if line.strip()] or [""]
+
+    def _say(self, words: str) -> None:
+        self.notice = Notice("warning", words)
+        say = getattr(self.screen, "say", None)  # Textual's own screens have none
+        if say is not None:
+            say("warning", words)
+
+    def on_key(self) -> None:
+        """What was said of a paste has been read."""
+        self.notice = None
+
+    def on_blur(self) -> None:
+        """What was said of a paste belongs to this line alone."""
+        self.notice = None
 
     @property
     def _value(self) -> Text:
