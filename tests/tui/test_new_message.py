@@ -99,7 +99,7 @@ async def test_a_contact_is_chosen_by_what_was_begun(folder: Path, office: Servi
         assert driver.sees("What is typed narrows the list")
         await driver.press("escape", "enter")
         assert driver.editor("to").value == 'anna@agent.test, "Walter Berg" <walter@lodge.test>'
-        await driver.press("ctrl+s")
+        await driver.press("ctrl+s", "s")
         assert driver.sees("for Walter Berg, Tented Camps.")
     (row,) = office.outbox.list().rows
     assert row.contact == "Walter Berg, Tented Camps"
@@ -107,7 +107,7 @@ async def test_a_contact_is_chosen_by_what_was_begun(folder: Path, office: Servi
 
 async def test_a_typed_address_is_found_among_the_contacts(folder: Path, office: Services) -> None:
     async with console(folder, *NEW) as driver:
-        await driver.fill("WALTER@lodge.test")
+        await driver.fill("WALTER@lodge.test", "", "", "Offer")
         await driver.press("ctrl+s")
         assert driver.sees("for Walter Berg, Lake Lodge.")
         await driver.press("enter")
@@ -140,9 +140,32 @@ async def test_what_is_queued_is_not_sent_again_where_its_draft_stays(
         raise ServiceError("The store is busy.")
 
     async with console(folder, *NEW) as driver:
-        await driver.fill("anna@agent.test")
+        await driver.fill("anna@agent.test", "", "", "Offer")
         monkeypatch.setattr(NewMessage, "forget_draft", away)
         await driver.press("ctrl+s")
         assert driver.crumbs[-1] == "Outbox"
         assert driver.sees("Queued for 1 recipient.")
     assert len(office.outbox.list().rows) == 1
+
+
+async def test_a_message_that_says_nothing_is_asked_about(folder: Path, office: Services) -> None:
+    async with console(folder, *NEW) as driver:
+        await driver.fill("anna@agent.test")
+        await driver.press("ctrl+s")
+        assert driver.sees("It has neither a subject nor a text. Send it all the same?")
+        await driver.press("escape")
+        assert driver.focused_on("subject")
+        assert office.outbox.list().rows == []
+        await driver.press("ctrl+s", "s")
+        assert driver.sees("Queued for 1 recipient.")
+    assert len(office.outbox.list().rows) == 1
+
+
+@pytest.mark.parametrize("field", ["subject", "text"])
+async def test_a_subject_or_a_text_is_enough(folder: Path, office: Services, field: str) -> None:
+    async with console(folder, *NEW) as driver:
+        await driver.fill("anna@agent.test", "", "", "Offer" if field == "subject" else "", "", "")
+        if field == "text":
+            await driver.type("Hello")
+        await driver.press("ctrl+s")
+        assert driver.sees("Queued for 1 recipient.")

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from models.fields import address_key, is_steering
+from models.mail import OutgoingMail
 from models.message import MessageForm, mailboxes
 from services import attachments
 from services.errors import InvalidInput, ServiceError
@@ -19,8 +20,9 @@ from services.sending.views import OutboxMessage
 from services.text import count, size_words
 from tui.widgets.choose_contact import ChooseContact
 from tui.widgets.chrome import Notice
-from tui.widgets.form_page import editor_of
+from tui.widgets.dialogs import Question
 from tui.widgets.editors import TextEditor
+from tui.widgets.form_page import editor_of
 from tui.widgets.heading import Heading
 from tui.widgets.kept_form import KeptForm
 from tui.widgets.settings_form import SettingsForm
@@ -87,12 +89,12 @@ class NewMessage(KeptForm[str | None]):
         """Begin blank."""
         super().__init__(path, argument)
         self.form = SettingsForm(MessageForm)
-        self.text = BodyText()
-        self.heading = Heading("Text")
         for name in (*PEOPLE, "attachments"):
             editor = self.form.editors[name]
             if isinstance(editor, TextEditor):
                 editor.input.several = True
+        self.text = BodyText()
+        self.heading = Heading("Text")
         self.chosen: dict[str, int] = {}
         """Contacts that were chosen, by address: one address may be several contacts'."""
 
@@ -213,11 +215,22 @@ class NewMessage(KeptForm[str | None]):
         form = check(MessageForm, self.form.raw())
         files = await self.ask(lambda: attachments.read(form.files))
         mail = form.mail(self.text.text, files, self._contact(form))
+        if not await self._is_meant(mail):
+            self.form.focus_field("subject")
+            return
         alive = await self.ask(services.outbox.workers_alive) > 0
         accepted = await self.ask(lambda: services.outbox.accept(mail))
         with suppress(ServiceError):  # it is queued: a form that stays would send it twice
             await self.forget_draft()
         self.dismiss(told(accepted, alive=alive))
+
+    async def _is_meant(self, mail: OutgoingMail) -> bool:
+        """Ask before a message goes out that says nothing; one to nobody is refused anyway."""
+        says_something = mail.subject.strip() or self.text.text.strip()
+        if says_something or not (mail.to or mail.cc or mail.bcc):
+            return True
+        words = "It has neither a subject nor a text. Send it all the same?"
+        return bool(await self.dialog(Question("Send", words, "Send", "Keep editing")))
 
 
 def told(accepted: OutboxMessage, *, alive: bool) -> str:
