@@ -16,6 +16,7 @@ from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
 from tests.stores import config_in, save, smtp_raw
 from tests.tui.driver import console
+from tui.widgets.times import short_clock
 
 OUTBOX = ("o",)
 StartSmtp = Callable[..., SmtpServer]
@@ -82,7 +83,7 @@ async def test_the_accounts_rules_refuse_at_the_field(
 ) -> None:
     account(services, smtp_server(), allow_cc=False)
     async with console(folder, *OUTBOX, "n") as driver:
-        await driver.fill("anna@agent.test", "jim@agent.test")
+        await driver.fill("anna@agent.test", "jim@agent.test", "", "Offer")
         await driver.press("ctrl+s")
         assert driver.focused_on("cc")
         assert driver.sees("Allow CC is not ticked")
@@ -102,7 +103,7 @@ async def test_a_message_to_nobody_is_refused(
 
 async def test_without_a_system_email_account_it_says_so(folder: Path) -> None:
     async with console(folder, *OUTBOX, "n") as driver:
-        await driver.fill("anna@agent.test")
+        await driver.fill("anna@agent.test", "", "", "Offer")
         await driver.press("ctrl+s")
         assert driver.sees("There is no System Email Account")
 
@@ -260,3 +261,36 @@ async def test_what_was_handed_over_is_told_and_sent(
         assert driver.state == "1 message"
         assert driver.sees("By a program")
     assert len(server.mails) == 1
+
+
+async def test_no_button_that_cancels_a_message_is_called_cancel(
+    folder: Path, services: Services, smtp_server: StartSmtp
+) -> None:
+    account(services, smtp_server())
+    which = queue(services)
+    async with console(folder, *OUTBOX, "c") as driver:
+        assert driver.sees("[ Give up sending ] [ Leave it ]")
+        await driver.press("escape", "c", "g")
+        assert driver.sees("cancelled")
+    assert services.outbox.get(which).state is OutboxState.CANCELLED
+
+
+async def test_a_row_says_when_it_was_sent_and_when_it_is_tried_again(
+    folder: Path, config: Config, services: Services, smtp_server: StartSmtp
+) -> None:
+    server = smtp_server()
+    server.script.recipients["later@agent.test"] = "450 4.2.0 later"
+    server.script.recipients["gone@agent.test"] = "550 5.1.1 no such user"
+    account(services, server)
+    subject = "Request: four twin rooms, 3 to 7"
+    queue(services, subject=subject)
+    queue(services, "later@agent.test", subject=subject)
+    queue(services, "gone@agent.test", subject=subject)
+    services.outbox.run_due(Surroundings(config))
+    now = services.now()
+    _gone, later, done = services.outbox.list().rows
+    async with console(folder, *OUTBOX) as driver:
+        rows = [" ".join(row.split()) for row in driver.text().splitlines()[4:7]]
+        assert rows[0].endswith(f"{subject} failed, 1 try")
+        assert rows[1].endswith(f"{subject} try 2 at {short_clock(later.next_attempt_at, now)}")
+        assert rows[2].endswith(f"{subject} sent {short_clock(done.sent_at, now)}")

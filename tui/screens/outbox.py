@@ -9,7 +9,7 @@ from textual.widget import Widget
 from models.mail import OutboxState
 from services.paging import Page as Rows
 from services.sending.views import OutboxMessage
-from services.text import counted_words, figure
+from services.text import count, counted_words, figure
 from tui.screens.new_message import NewMessage
 from tui.screens.outbox_message import OutboxMessagePage, act, offered, state_tone
 from tui.screens.send_due import SendDue
@@ -64,24 +64,30 @@ class Outbox(RowsPage):
         narrow = [
             Column("To", 22, lambda row: row.to),
             Column("Subject", 0, lambda row: row.subject),
-            Column("State", 9, _state),
-            Column("Attempts", 8, lambda row: str(row.attempts), right=True),
-            Column("Next", 12, self._next),
+            Column("State", 17, self._state),
         ]
         if self.size.width < WIDE:
             return narrow
         return [
             Column("Queued", 12, lambda row: short_clock(row.created_at, self._now())),
             *narrow,
+            Column("Attempts", 8, lambda row: str(row.attempts), right=True),
             Column("Last words of the server", 50, lambda row: row.last_error),
         ]
 
     def _now(self) -> Any:
         return self.console.services.now()
 
-    def _next(self, row: OutboxMessage) -> str:
-        due = row.state == OutboxState.QUEUED
-        return short_clock(row.next_attempt_at, self._now()) if due else ""
+    def _state(self, row: OutboxMessage) -> tuple[str, str]:
+        """Return a state with what belongs to it: when it was sent, or which try comes when."""
+        words, now, coming = row.state.value, self._now(), row.next_attempt_at
+        if row.state == OutboxState.SENT and row.sent_at:
+            words = f"sent {short_clock(row.sent_at, now)}"
+        elif row.state == OutboxState.QUEUED and coming and (row.attempts or coming > now):
+            words = f"try {row.attempts + 1} at {short_clock(coming, now)}"
+        elif row.state in (OutboxState.UNCERTAIN, OutboxState.FAILED):
+            words = f"{words}, {count(row.attempts, 'try', 'tries')}"
+        return words, state_tone(row.state)
 
     def on_resize(self) -> None:
         """Give the list the columns that fit."""
@@ -212,7 +218,3 @@ class Outbox(RowsPage):
     async def _send(self) -> None:
         await self.dialog(SendDue())
         self.list.reload()
-
-
-def _state(row: OutboxMessage) -> tuple[str, str]:
-    return row.state.value, state_tone(row.state)

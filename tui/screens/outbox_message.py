@@ -32,12 +32,15 @@ class Action:
     """What a person may do with a message; its name is the service's."""
 
     title: str
+    yes: str
+    """What the button says that does it."""
     question: Callable[[Sequence[OutboxMessage]], str]
     states: frozenset[OutboxState]
 
 
 ACTIONS = {
     "resend": Action(
+        "Resend",
         "Resend",
         lambda rows: (
             f"{_doubt(rows)}Queue {_it(rows)} again for {_who(rows)} who did not certainly get it?"
@@ -46,11 +49,13 @@ ACTIONS = {
     ),
     "mark_sent": Action(
         "Mark Sent",
+        "Mark Sent",
         lambda rows: f"Mark {_it(rows)} sent? Do so only where {_who(rows)} were found to have it.",
         frozenset({OutboxState.UNCERTAIN}),
     ),
     "cancel": Action(
         "Cancel",
+        "Give up sending",
         lambda rows: f"Give up what is not sent yet{_of(rows)}? Recipients who have it keep it.",
         frozenset({OutboxState.QUEUED, OutboxState.UNCERTAIN, OutboxState.FAILED}),
     ),
@@ -155,7 +160,7 @@ async def act(page: Page[None], rows: Sequence[OutboxMessage], name: str) -> boo
     left = len(rows) - len(able)
     more = f" {count(left, 'marked message')} cannot be, and stays as it is." if left else ""
     question = f"{action.question(able)}{more}"
-    if not await page.dialog(Question(action.title, question, action.title, "Leave it")):
+    if not await page.dialog(Question(action.title, question, action.yes, "Leave it")):
         return False
     do: Callable[[int], OutboxMessage] = getattr(services.outbox, name)
     done, refused = await page.ask(lambda: _each(do, able))
@@ -194,9 +199,7 @@ def _content(preview: "Preview") -> Iterable[Paragraph]:
     """Yield attachments and text as the recipient reads them; on a thread, since it is parsed."""
     yield Paragraph("")
     if preview.attachments:
-        files = (
-            f"{one.name or one.media_type} ({size_words(one.size)})" for one in preview.attachments
-        )
+        files = (f"{one.name} ({size_words(one.size)})" for one in preview.attachments)
         yield Paragraph(", ".join(files), label="Attached")
     yield Paragraph("Text", "head")
     text = preview.text[:MOST]
