@@ -51,7 +51,10 @@ NASTY = (ValueError, TypeError, LookupError, AttributeError, AssertionError, Rec
 
 @dataclass(frozen=True)
 class Attachment:
-    """A part that is no text to read here: its name, media type and decoded size in bytes."""
+    """A part that is no text to read here: its name, media type and decoded size in bytes.
+
+    The name is made up where the sender gave none.
+    """
 
     name: str
     media_type: str
@@ -88,7 +91,7 @@ def preview(raw: bytes) -> Preview:
 
 @dataclass(frozen=True)
 class AttachedFile:
-    """An attachment's own bytes, and the name that its sender gave it."""
+    """An attachment's own bytes, and its name as `preview` has it."""
 
     name: str
     data: bytes
@@ -100,14 +103,20 @@ def attached(raw: bytes, number: int) -> AttachedFile | None:
     if not 1 <= number <= len(files):
         return None
     part = files[number - 1]
-    if part.get_content_maintype() == "message":
-        name = file_name(part) or f"{_attached_subject(part)}.eml"
-        return AttachedFile(name, _source(part))
-    return AttachedFile(file_name(part) or _unnamed(part), content(part))
+    return AttachedFile(_name(part), _data(part))
+
+
+def _name(part: Message) -> str:
+    return file_name(part) or _unnamed(part)
 
 
 def _unnamed(part: Message) -> str:
-    """Make up a name from the media type, which tells programs what to open it with."""
+    """Make up a name: an attached message's subject, else one by the media type.
+
+    Its ending tells programs what to open it with.
+    """
+    if part.get_content_maintype() == "message":
+        return f"{_attached_subject(part) or 'message'}.eml"
     return f"attachment{guess_extension(part.get_content_type()) or ''}"
 
 
@@ -222,17 +231,17 @@ def field(part: Message, name: str) -> str:
 
 
 def _attachment(part: Message) -> Attachment:
-    kind = storable(part.get_content_type())[:100]
-    if part.get_content_maintype() == "message":
-        name = file_name(part) or _attached_subject(part)
-        return Attachment(name, kind, len(_source(part)))
-    return Attachment(file_name(part), kind, len(content(part)))
+    return Attachment(_name(part), storable(part.get_content_type())[:100], len(_data(part)))
 
 
 def _attached_subject(part: Message) -> str:
     inner = part.get_payload()
     first = inner[0] if isinstance(inner, list) and inner else None
     return decoded(field(first, "subject")) if isinstance(first, Message) else ""
+
+
+def _data(part: Message) -> bytes:
+    return _source(part) if part.get_content_maintype() == "message" else content(part)
 
 
 def _source(part: Message) -> bytes:

@@ -1,6 +1,7 @@
 """Email Management: what came in and why, on mail that a real import brought."""
 
 import stat
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,17 @@ async def test_the_raw_message_is_saved_beside_what_is_there(
     assert first.read_bytes() == second.read_bytes() == imported.mail.raw(wanted.id)
     assert first.suffix == second.suffix == ".eml"
     assert stat.S_IMODE(first.stat().st_mode) == 0o600
+
+
+async def test_an_attachment_without_a_name_is_shown_by_the_one_it_is_saved_as(
+    folder: Path, services: Services, mailbox: Mailbox, authority: Authority
+) -> None:
+    message = message_from_bytes(letter(KNOWN, "Photo"))
+    message.replace_header("Content-Type", "image/png")
+    add_account(services, mailbox)
+    mailbox.append(message.as_bytes())
+    import_all(services, Surroundings(config_in(folder, ca_bundle=authority.bundle)))
+    async with console(folder, *MAIL) as driver:
+        await driver.until("Attached attachment.png (")
+        await driver.press("enter")
+        assert driver.sees("Attached attachment.png (")

@@ -154,7 +154,7 @@ def _facts(view: "MailView") -> Iterator[tuple[str, str]]:
     yield "Queue", line.queue
     yield "Answers", f"{answers.subject} {answers.message_id}" if answers else ""
     for number, one in enumerate(view.attachments, 1):
-        yield f"Attached {number}", f"{one.name or one.media_type} ({size_words(one.size)})"
+        yield f"Attached {number}", f"{one.name} ({size_words(one.size)})"
     for done in view.actions:
         yield "Done", f"{moment(done.at)} by {done.who}: {done.action} {done.detail}"
     yield "Kept", "" if view.complete else "headers only"

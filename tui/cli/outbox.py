@@ -157,7 +157,7 @@ def _facts(message: "OutboxMessage", preview: "Preview") -> dict[str, Any]:
         "Subject": message.subject,
         "Booking": message.booking,
         "Contact": message.contact,
-        "Attachments": ", ".join(one.name or one.media_type for one in preview.attachments),
+        "Attachments": ", ".join(one.name for one in preview.attachments),
         "Message-ID": message.message_id,
         "Accepted": f"{moment(message.created_at)} by {message.created_by}",
         "Attempts": message.attempts,

@@ -98,4 +98,4 @@ def _expanded(folder: str) -> Path:
 
 
 def _words(one: Attachment) -> str:
-    return f"{one.name or one.media_type} ({size_words(one.size)})"
+    return f"{one.name} ({size_words(one.size)})"

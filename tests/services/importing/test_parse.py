@@ -68,7 +68,7 @@ def test_names_people_subject_and_date() -> None:
     ("raw", "expected"),
     [
         (parts(b"mixed", PLAIN, PDF), [Attachment("a.pdf", "application/pdf", 8)]),
-        (parts(b"mixed", PLAIN, LETTER), [Attachment("Inner", "message/rfc822", 23)]),
+        (parts(b"mixed", PLAIN, LETTER), [Attachment("Inner.eml", "message/rfc822", 23)]),
         (parts(b"alternative", PLAIN, HTML), []),
         (mail(FROM), []),
         (
@@ -77,7 +77,7 @@ def test_names_people_subject_and_date() -> None:
         ),
         (
             parts(b"related", HTML, b"--e\r\nContent-Type: image/png\r\n\r\nPNG\r\n"),
-            [Attachment("", "image/png", 3)],
+            [Attachment("attachment.png", "image/png", 3)],
         ),
         (
             mail(FROM, b"Content-Type: application/pdf; name*=utf-8''r%C3%A9sum%C3%A9.pdf"),
