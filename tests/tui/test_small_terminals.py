@@ -66,3 +66,21 @@ async def test_help_is_read_to_its_end(folder: Path, size: tuple[int, int]) -> N
         assert driver.sees("^Q Quit"), "the keys come last"
         assert not driver.sees("Mail that imports have seen")
         assert driver.sees("Esc Close")
+
+
+@pytest.mark.parametrize(("protocol", "secret"), [("i", "password"), ("o", "client_secret")])
+async def test_the_repeat_of_a_secret_is_seen_where_it_is_typed(
+    folder: Path, protocol: str, secret: str
+) -> None:
+    async with console(folder, "c", "e", "n", protocol, size=(60, 15)) as driver:
+        await driver.walk_to(f"settings.{secret}")
+        await driver.type("hush")
+        await driver.press("tab")
+        await driver.type("hush")
+        assert driver.app.focused is not None
+        region = driver.app.focused.region
+        assert (driver.app.focused.id, region.right <= 60) == ("repeat", True)
+        line = driver.text().splitlines()[region.y]
+        assert "Repeat" in line
+        assert line[region.x :].startswith("••••")
+        assert f"settings.{secret}" not in driver.errors()

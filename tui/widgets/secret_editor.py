@@ -13,14 +13,25 @@ from tui.widgets.field_spec import FieldSpec
 from tui.widgets.inputs import SecretInput
 from tui.widgets.labels import Label
 
+NARROW = 74
+"""Cells below which a secret and its repeat take two lines."""
+
 
 class SecretEditor(Editor):
-    """A secret and its repeat on one line; blank keeps a stored one, ^X asks to remove it."""
+    """A secret and its repeat on one line; blank keeps a stored one, ^X asks to remove it.
+
+    Where the terminal has no room for both, the repeat stands below.
+    """
 
     DEFAULT_CSS = """
     SecretEditor > #repeat-label { width: auto; padding: 0 0 0 2; }
     SecretEditor > #first { width: 23; }
     SecretEditor > #repeat { width: 1fr; max-width: 18; }
+    SecretEditor.-narrow {
+        layout: grid; grid-size: 2 2; grid-columns: 23 1fr; height: 2;
+        & > #repeat-label { width: 23; padding: 0; }
+        & > #repeat { max-width: 23; }
+    }
     """
 
     def __init__(self, spec: FieldSpec) -> None:
@@ -28,19 +39,24 @@ class SecretEditor(Editor):
         super().__init__(spec)
         self.first = SecretInput(password=True, id="first")
         self.second = SecretInput(password=True, id="repeat")
+        self.repeat_label = Label(f"{spec.title} Repeat", False)
+        self.repeat_label.id = "repeat-label"
         self.cleared = False
         """Whether the stored secret is to be removed on Save."""
         self._stored = False
 
     def compose(self) -> ComposeResult:
         """Put the repeat on the same line."""
-        repeat = Label(f"{self.spec.title} Repeat", False)
-        repeat.id = "repeat-label"
-        repeat.styles.width = len(repeat.title) + 4
         yield self.label
         yield self.first
-        yield repeat
+        yield self.repeat_label
         yield self.second
+
+    def on_resize(self) -> None:
+        """Put the repeat where there is room for it."""
+        narrow = self.size.width < NARROW
+        self.repeat_label.styles.width = 23 if narrow else len(self.repeat_label.title) + 4
+        self.set_class(narrow, "-narrow")
 
     @property
     def target(self) -> Widget:
