@@ -251,3 +251,19 @@ async def test_a_record_that_was_just_changed_is_not_deleted(
         await driver.press("d", "y")
         assert driver.kind == "error"
     assert services.schedules.get("RESERVATIONS")
+
+
+async def test_what_either_side_of_a_secret_means_is_said(folder: Path, services: Services) -> None:
+    save(services, imap_raw())
+    async with console(folder, *RECORD) as driver:
+        await driver.walk_to("settings.password")
+        await driver.type("mine-4711")
+        await driver.press("tab")
+        await driver.type("mine-4711")
+        theirs(services, imap_raw(password="theirs-0815"))
+        await driver.press("ctrl+s")
+        assert driver.sees("Password as it was ( ) a new one ( ) what I typed")
+        assert driver.message == (
+            "Password (never shown): theirs, a new one that is saved already; "
+            "mine, what I typed, which replaces it on Save"
+        )

@@ -34,10 +34,14 @@ class Row:
     mine: str
     side: Side | None
     """Whose stands; None where that is still to be chosen."""
+    note: str = ""
+    """What the sides mean, where the columns cannot show it."""
 
     @property
     def whole(self) -> str:
         """All of it in a sentence, since columns are narrow."""
+        if self.note:
+            return f"{self.title} {self.note}"
         was, theirs, mine = (words or BLANK for words in (self.was, self.theirs, self.mine))
         return f"{self.title}: was {was}; theirs {theirs}; mine {mine}"
 

@@ -15,9 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import ScreenResultType
 
 from models.fields import Section
+from services.account_changes import CHANGED, CLEARED
 from services.errors import Stale
 from services.merge import Point, Side, compare, merge
-from services.text import plain
 from services.words import text, words
 from tui.widgets.form_page import field_name
 from tui.widgets.kept_form import KeptForm
@@ -34,13 +34,28 @@ SectionOf = tuple[str, type[Section], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class SecretChange:
-    """All that a merge may know of a secret: that one side changed it."""
+    """All that a merge may know of a secret: that one side changed it, or cleared it."""
 
     word: str
     side: Side
 
     def __str__(self) -> str:
-        return self.word
+        return _SECRET_WORDS[self.side, self.word][0]
+
+    @property
+    def meaning(self) -> str:
+        """What it comes to where this side stands."""
+        return _SECRET_WORDS[self.side, self.word][1]
+
+
+_SECRET_WORDS = {
+    (Side.THEIRS, CHANGED): ("a new one", "a new one that is saved already"),
+    (Side.THEIRS, CLEARED): ("removed", "it is removed already"),
+    (Side.MINE, CHANGED): ("what I typed", "what I typed, which replaces it on Save"),
+    (Side.MINE, CLEARED): ("to be removed", "it is removed on Save"),
+}
+_UNCHANGED = "as it was"
+"""What is said of a secret that a side has left alone."""
 
 
 class SharedForm(KeptForm[ScreenResultType]):
@@ -157,7 +172,7 @@ class SharedForm(KeptForm[ScreenResultType]):
             self._words(info, value, point.entry is not None)
             for value in (point.base, point.theirs, point.mine)
         )
-        return Row(title, was, theirs, mine, point.side)
+        return Row(title, was, theirs, mine, point.side, _secret_note(point))
 
     def field(self, path: str) -> tuple[str, FieldInfo | None]:
         """Return a field's title, and what its values mean."""
@@ -169,7 +184,7 @@ class SharedForm(KeptForm[ScreenResultType]):
 
     def _words(self, info: FieldInfo | None, value: Any, entry: bool) -> str:
         if isinstance(value, SecretChange | SecretStr):
-            return plain(str(value))
+            return str(value) if isinstance(value, SecretChange) else _UNCHANGED
         return text(value) if entry or info is None else words(info, value)
 
     # ------------------------------------------------------------------ history
@@ -191,5 +206,16 @@ class SharedForm(KeptForm[ScreenResultType]):
 def _typed(editor: SecretEditor) -> Any:
     secret, cleared = editor.state
     if cleared:
-        return SecretChange("cleared", Side.MINE)
-    return SecretChange("changed", Side.MINE) if secret.get_secret_value() else secret
+        return SecretChange(CLEARED, Side.MINE)
+    return SecretChange(CHANGED, Side.MINE) if secret.get_secret_value() else secret
+
+
+def _secret_note(point: Point) -> str:
+    """Say what either side means for a secret, "" where the point is none."""
+    if not isinstance(point.base, SecretStr):
+        return ""
+    theirs, mine = (
+        side.meaning if isinstance(side, SecretChange) else _UNCHANGED
+        for side in (point.theirs, point.mine)
+    )
+    return f"(never shown): theirs, {theirs}; mine, {mine}"
