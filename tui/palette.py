@@ -9,7 +9,7 @@ from textual.content import Content
 
 from services.errors import ServiceError
 from services.text import plain
-from tui.menu import Place, places
+from tui.menu import Place, place, places
 from tui.widgets.chrome import key_name
 from tui.widgets.glyphs import glyphs
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 Command = tuple[str, str, Callable[[], Any]]
 """What is searched and shown, what it does, and the doing."""
+
+JOBS = {
+    "New Message": (("Home", "Messages", "Outbox"), "new"),
+    "Reply simulator": (("Home", "Messages", "Email Management"), "simulate"),
+}
+"""What one looks for by name although it is an action of a screen: title → screen, action."""
 
 
 class Jump(Provider):
@@ -30,7 +36,8 @@ class Jump(Provider):
 
     async def startup(self) -> None:
         """Collect the commands; accounts only where the store is open already."""
-        self._commands = [*self._screens(), *self._actions(), *await self._accounts()]
+        here = [*self._screens(), *self._jobs(), *self._actions()]
+        self._commands = [*here, *await self._accounts()]
 
     def _screens(self) -> list[Command]:
         return [
@@ -41,6 +48,19 @@ class Jump(Provider):
 
     def _go(self, target: Place) -> None:
         self.console.work(self.console.jump(target))
+
+    def _jobs(self) -> list[Command]:
+        return [
+            (name, f"Action ({path[-1]})", partial(self._begin, place(path), action))
+            for name, (path, action) in JOBS.items()
+        ]
+
+    def _begin(self, target: Place, action: str) -> None:
+        self.console.work(self._go_and_do(target, action))
+
+    async def _go_and_do(self, target: Place, action: str) -> None:
+        if await self.console.jump(target):
+            await self.console.run_action(f"screen.{action}")
 
     def _actions(self) -> list[Command]:
         found: dict[str, Command] = {}

@@ -99,3 +99,17 @@ def test_no_two_entries_share_a_path() -> None:
 def test_a_new_screen_is_one_line() -> None:
     menu = Entry("Home", entries=(*MENU.entries, Entry("New", "tui.screens.home:Home")))
     assert ("Home", "New") in [found.path for found in places(menu)]
+
+
+async def test_the_palette_finds_the_reply_simulator_from_anywhere(
+    folder: Path, services: Services
+) -> None:
+    save(services, imap_raw())
+    async with console(folder, "o") as driver:
+        await driver.find("reply simulator")
+        await driver.until("A message as .eml")
+        assert driver.app.screen_stack[-2].path[-1] == "Email Management"
+        await driver.press("escape")
+        await driver.find("new message")
+        await driver.until("Addresses, with commas between them.")
+        assert driver.crumbs == ("Home", "Messages", "Outbox", "New Message")
