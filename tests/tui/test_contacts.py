@@ -196,3 +196,22 @@ async def test_what_is_typed_while_a_query_runs_is_sought_once(
     assert asked[0] == ""
     assert asked[-1] == "nord"
     assert len(asked) <= 3, "one query at a time"
+
+
+async def test_esc_asks_only_where_more_than_a_word_or_two_would_be_lost(
+    folder: Path, services: Services
+) -> None:
+    add(services, "LODGE")
+    async with console(folder, *AGENTS, "enter", "tab", "n") as driver:
+        await driver.type("Ines")
+        await driver.press("escape")
+        assert driver.crumbs[-1] == "LODGE"
+        await driver.press("n")
+        await driver.fill("Ines Castro", "ines@lodge.example")
+        await driver.press("escape")
+        assert driver.sees("Discard what you typed in Contacts?")
+        await driver.press("escape")
+        assert driver.editor("name").value == "Ines Castro"
+        await driver.press("escape", "d")
+        assert driver.crumbs[-1] == "LODGE"
+        assert driver.state == ""

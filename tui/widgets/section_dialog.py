@@ -10,8 +10,12 @@ from textual.widget import Widget
 
 from tui.widgets.chrome import KeyLine, MessageLine
 from tui.widgets.dialogs import WALK, Button, Dialog, Question
+from tui.widgets.editors import TextEditor
 from tui.widgets.page import notice_of
 from tui.widgets.settings_form import SettingsForm
+
+LITTLE = 2
+"""Words that are sooner typed again than a question is answered."""
 
 
 class SectionDialog(Dialog):
@@ -61,6 +65,26 @@ class SectionDialog(Dialog):
             self.action_ok()
         else:
             self.action_leave()
+
+    def action_leave(self) -> None:
+        """Close; where real typing would be lost, ask first."""
+        if self._typed() > LITTLE:
+            self.start(self._leave(), group="leave", opens=True)
+        else:
+            super().action_leave()
+
+    def _typed(self) -> int:
+        """Return how many words were typed that the form did not begin with."""
+        changed, began = self.form.changed, self.form.loaded
+        return sum(
+            len(set(str(words).split()) - set(str(began.get(name)).split()))
+            for name, words in changed.items()
+            if isinstance(self.form.editors.get(name), TextEditor)
+        )
+
+    async def _leave(self) -> None:
+        if await self.may_leave():
+            self.dismiss(None)
 
     async def may_leave(self) -> bool:
         """Ask whether to discard what was typed, where the console is left from here."""
