@@ -65,7 +65,7 @@ class CodeService:
         table = code_table(table_key)
         described = list(table.form.model_fields)[1]
         return [
-            Choice(r.key, f"{r.key} {getattr(r.values, described)}".strip())
+            Choice(r.key, ": ".join(filter(None, (r.key, getattr(r.values, described)))))
             for r in self.list(table_key)
         ]
 

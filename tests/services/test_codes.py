@@ -102,8 +102,8 @@ def test_members_can_be_taken_out(services: Services) -> None:
 
 def test_choices_show_key_and_meaning(services: Services) -> None:
     assert list(services.codes.choices("contact-type")) == [
-        Choice("AC", "AC Accounts"),
-        Choice("RS", "RS Reservations"),
+        Choice("AC", "AC: Accounts"),
+        Choice("RS", "RS: Reservations"),
     ]
 
 

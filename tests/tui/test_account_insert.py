@@ -146,3 +146,16 @@ async def test_save_clears_the_form_for_the_next_account(folder: Path, services:
         await driver.press("d")
         assert driver.state == "1 account"
     assert [line.name for line in services.accounts.list()] == ["ONE"]
+
+
+async def test_name_and_description_of_a_queue_are_told_apart(
+    folder: Path, services: Services
+) -> None:
+    services.codes.save("queue", {"name": "Email Errors", "description": "Mail that could " * 3})
+    async with console(folder, *EMAIL_ACCOUNT, "n", "f3") as driver:
+        await driver.walk_to("importing.error_queue")
+        await driver.press("space")
+        assert driver.sees("Email Errors: Mail that could Mail")
+        await driver.press("down", "down", "enter")
+        field = next(line for line in driver.text().splitlines() if "Error Queue" in line)
+        assert field.endswith("▾"), "it is seen to be a drop-down"

@@ -68,7 +68,7 @@ async def test_the_import_tab_scrolls_only_inside_its_boxes(
         assert driver.screen.query_one("#import").max_scroll_y == 0
         await driver.walk_to("importing.agent_types")
         await driver.press("end")
-        assert driver.sees("RS Reservations")
+        assert driver.sees("RS: Reservations")
         assert driver.sees("Forward Email")
         boxes = [driver.editor(f"importing.{n}").region for n in ("agent_types", "supplier_types")]
         assert boxes[0].y == boxes[1].y

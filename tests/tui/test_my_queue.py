@@ -89,7 +89,7 @@ async def test_x_says_that_one_is_looked_after(folder: Path, office: Services) -
 @pytest.mark.usefixtures("login")
 async def test_the_owner_gives_messages_to_another_user(folder: Path, office: Services) -> None:
     async with console(folder, *QUEUE, "space", "space", "a") as driver:
-        assert driver.sees("BEN Ben Okafor")
+        assert driver.sees("BEN: Ben Okafor")
         await driver.press("b")
         assert driver.message == "2 reassigned."
         assert driver.sees("Nothing waits for you.")
@@ -126,3 +126,9 @@ async def test_what_the_system_reports_leads_to_where_it_is_mended(
         assert driver.crumbs[-1] == "Email Account"
         await driver.press("escape", "down", "enter")
         assert driver.crumbs[-1] == "Scheduled Tasks"
+
+
+@pytest.mark.usefixtures("login")
+async def test_help_says_that_space_marks(folder: Path, office: Services) -> None:
+    async with console(folder, *QUEUE, "f1") as driver:
+        assert driver.sees("Space marks messages")

@@ -41,7 +41,8 @@ class MyQueue(RowsPage):
     of its queue (Queue Destination). Enter shows the mail, with all that can be done about it: once
     it is imported, assigned or dismissed, its message is gone here. x says that one is looked
     after. a gives one to a user, member or not: the queue's Owner may, and every member where it
-    has none. o shows other queues. A user is known by the login name, whatever its domain."""
+    has none. Space marks messages, and x and a are then for all of them. o shows other queues. A
+    user is known by the login name, whatever its domain."""
     NOUN: ClassVar[tuple[str, str]] = ("message", "messages")
     EMPTY: ClassVar[str] = "Nothing waits for you."
     MARKS: ClassVar[bool] = True

@@ -16,6 +16,9 @@ from tui.widgets.controls import Control, Option, step_to_letter
 from tui.widgets.glyphs import glyphs
 from tui.widgets.lines import LineView, Part
 
+WIDEST = 55
+"""Cells of the widest closed drop-down, which fits behind its label at 80."""
+
 
 class Choice(Control):
     """`IMAP      ▾`; Space opens the list, a first letter chooses without opening it."""
@@ -36,12 +39,12 @@ class Choice(Control):
         super().__init__()
         self.options = list(options)
         self.set_reactive(Choice.value, value)
-        self.styles.width = _widest(self.options) + 2
+        self.styles.width = min(_widest(self.options) + 2, WIDEST)
 
     def offer(self, options: Sequence[Option]) -> None:
         """Take other options, such as those that have come from the store."""
         self.options = list(options)
-        self.styles.width = _widest(self.options) + 2
+        self.styles.width = min(_widest(self.options) + 2, WIDEST)
         self.refresh(layout=True)
 
     def render(self) -> Text:
@@ -93,7 +96,7 @@ class DropDown(LineView):
 
     def on_mount(self) -> None:
         """Take the size of the options, and the focus."""
-        self.styles.width = _widest(self.choice.options) + 4
+        self.styles.width = min(_widest(self.choice.options) + 4, self.screen.size.width)
         self.styles.height = min(max(self.count(), 1), 8) + 2
         self.renew()
         self.focus()
@@ -104,7 +107,7 @@ class DropDown(LineView):
 
     def draw(self, index: int, width: int) -> Sequence[Part]:
         """Draw an option."""
-        return [(f" {self.choice.options[index][1]}", "")]
+        return [(fit(plain(f" {self.choice.options[index][1]}"), width), "")]
 
     def draw_empty(self) -> str:
         """Say that there is nothing to choose from."""
