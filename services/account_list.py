@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session, and_, case, col, func, select
 
-from models.account import EmailAccountRow
+from models.account import EmailAccountRow, ProtocolSettings, SecretRow
 from models.fields import name_key
 from models.mail import OutboxRow, OutboxState
 from models.work import ImportRunRow, RunState
@@ -35,8 +35,10 @@ class AccountLine:
     last_ok: bool | None
     expires: date | None
     """When its secret ends, where that is known."""
+    lacks: str
+    """Which secret it cannot work without and was never given: ``no Password yet``."""
     secret_warning: str
-    """A clause on its secret where that has ended or soon will."""
+    """A clause on its secret where that is missing, has ended or soon will."""
     warning: str
     """What will soon need somebody: its secret, or why its last import or its mail failed."""
     next_run: datetime | None
@@ -53,11 +55,16 @@ def lines(session: Session, text: str, now: datetime) -> Sequence[AccountLine]:
     """
     rows = session.exec(select(EmailAccountRow).order_by(col(EmailAccountRow.name_key)))
     wanted = [r for r in rows if name_key(text) in name_key(f"{r.name} {r.description}")]
-    runs, due = last_runs(session), waiting(session)
+    runs, due, secrets = last_runs(session), waiting(session), _stored_secrets(session)
     plans, today = standings(session, now), now.date()
     return [
         _line(
-            row, runs.get(row.id), due.get(row.id, Backlog()), today, plans.get(row.id, Standing())
+            row,
+            runs.get(row.id),
+            due.get(row.id, Backlog()),
+            secrets.get(row.id, frozenset()),
+            today,
+            plans.get(row.id, Standing()),
         )
         for row in wanted
     ]
@@ -105,13 +112,27 @@ def last_runs(session: Session) -> dict[uuid.UUID | None, ImportRunRow]:
     return {run.account_id: run for run in session.exec(statement)}
 
 
+def _stored_secrets(session: Session) -> dict[uuid.UUID, frozenset[str]]:
+    """Return which secrets each account has."""
+    found: dict[uuid.UUID, frozenset[str]] = {}
+    for owner, kind in session.exec(select(SecretRow.owner, SecretRow.kind)):
+        found[owner] = found.get(owner, frozenset()) | {kind}
+    return found
+
+
 def _line(
-    row: EmailAccountRow, run: ImportRunRow | None, due: Backlog, today: date, plan: Standing
+    row: EmailAccountRow,
+    run: ImportRunRow | None,
+    due: Backlog,
+    secrets: frozenset[str],
+    today: date,
+    plan: Standing,
 ) -> AccountLine:
     protocol = PROTOCOLS[row.protocol]
-    expires = protocol.settings.model_validate(row.settings).expires()
+    settings = protocol.settings.model_validate(row.settings)
+    expires, lacks = settings.expires(), _lacking(settings, secrets)
     last, at, ok = _last(run)
-    secret = expiry_warning(expires, today)
+    secret = lacks or expiry_warning(expires, today)
     return AccountLine(
         id=row.id,
         name=row.name,
@@ -123,12 +144,20 @@ def _line(
         last_at=at,
         last_ok=ok,
         expires=expires,
+        lacks=lacks,
         secret_warning=secret,
         warning=secret or _failure(run) or _unsent(due),
         next_run=plan.next_run,
         alarm=plan.alarm,
         version=row.version,
     )
+
+
+def _lacking(settings: ProtocolSettings, stored: frozenset[str]) -> str:
+    """Return which secret is still to be typed, "" where none is."""
+    missing = settings.secret_errors(stored).keys() & set(settings.secret_fields())
+    titles = [str(type(settings).model_fields[name].title) for name in sorted(missing)]
+    return f"no {' and '.join(titles)} yet" if titles else ""
 
 
 def _failure(run: ImportRunRow | None) -> str:

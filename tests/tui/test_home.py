@@ -8,14 +8,14 @@ import pytest
 from sqlmodel import select
 
 from models.codes import QueueDestinationRow
-from models.mail import MailRow, OutgoingMail
+from models.mail import MailRow, OutboxRow, OutgoingMail
 from models.queue import QueueMessageRow
 from models.submission import Submission
 from models.work import ImportRunRow, WorkerRow
 from services.bootstrap import Services
 from services.sending.drop import DropFolder
 from tests.stores import imap_raw, office365_raw, save, smtp_raw
-from tests.tui.driver import console
+from tests.tui.driver import EMAIL_ACCOUNT, Driver, console
 from tui.screens.board import command
 
 
@@ -54,6 +54,11 @@ def add_worker(services: Services, *, imports: str = "") -> None:
                     imported=61,
                 )
             )
+
+
+def board(driver: Driver) -> str:
+    """Return what stands beside the menu, in one line."""
+    return " ".join(" ".join(line[33:] for line in driver.text().splitlines()).split())
 
 
 async def test_an_empty_store_says_what_to_do_next(folder: Path) -> None:
@@ -106,7 +111,7 @@ async def test_mail_that_nobody_sends_leads_to_the_outbox(folder: Path, services
     save(services, smtp_raw())
     services.outbox.accept(OutgoingMail(to=("a@lodge.example",), subject="S", text="T"))
     async with console(folder) as driver:
-        assert driver.sees("1 message to send, and no worker is")
+        assert driver.sees("1 message to send, no worker is alive")
         assert driver.sees("none alive: run tourmail worker")
         await driver.press("1")
         assert driver.crumbs[-1] == "Outbox"
@@ -120,7 +125,7 @@ async def test_mail_of_other_programs_waits_for_a_worker_too(
     drop.mkdir()
     DropFolder(drop).put(Submission(data=b"\nHi", recipients=("a@lodge.example",)))
     async with console(folder) as driver:
-        assert driver.sees("1 message to send, and no worker is")
+        assert driver.sees("1 message to send, no worker is alive")
 
 
 async def test_a_secret_that_ends_leads_to_its_account(folder: Path, services: Services) -> None:
@@ -132,14 +137,13 @@ async def test_a_secret_that_ends_leads_to_its_account(folder: Path, services: S
         assert driver.crumbs[-2:] == ("Email Account", "OFFICE")
 
 
-async def test_what_is_said_of_an_account_is_cut_beside_a_name_of_wide_characters(
+async def test_what_is_said_of_an_account_has_room_below_a_name_of_wide_characters(
     folder: Path, services: Services
 ) -> None:
     ends = date.today() + timedelta(days=12)
     save(services, office365_raw("旅行代理店東京", secret_expires=ends))
     async with console(folder, size=(88, 24)) as driver:
-        (line,) = (one for one in driver.text().splitlines() if "Office 365" in one)
-        assert line.endswith("…"), "what does not fit is known to be missing"
+        assert f"Office 365 its secret expires in 12 days, on {ends}" in board(driver)
 
 
 async def test_enter_opens_the_account_of_a_line(folder: Path, services: Services) -> None:
@@ -193,3 +197,77 @@ def test_the_worker_is_named_as_this_program_was_started(
     assert command() == ".venv/bin/tourmail"
     (tmp_path / "tourmail").touch(0o755)
     assert command() == "tourmail"
+
+
+async def test_an_account_without_its_password_is_told_before_its_first_import(
+    folder: Path, services: Services
+) -> None:
+    text = save_without_password(services)
+    async with console(folder) as driver:
+        assert driver.sees(f"[1] RESERVATIONS: {text}")
+        assert driver.sees(f"▲ RESERVATIONS IMAP {text}")
+        await driver.press("1")
+        assert driver.crumbs[-2:] == ("Email Account", "RESERVATIONS")
+    async with console(folder, *EMAIL_ACCOUNT) as driver:
+        assert driver.sees(f"▲ {text}")
+        assert driver.message == f"RESERVATIONS: {text}"
+        assert driver.kind == "warning"
+
+
+async def test_an_account_that_needs_no_password_lacks_none(
+    folder: Path, services: Services
+) -> None:
+    save(services, smtp_raw())  # a relay
+    async with console(folder) as driver:
+        assert not driver.sees("yet")
+        assert driver.sees("SMTP sends for all")
+
+
+def save_without_password(services: Services) -> str:
+    """Apply an account as text, and return what is to be said of it."""
+    text = """[[account]]
+        name = "RESERVATIONS"
+        protocol = "imap"
+        server = "mail.example.com"
+        port = 993
+        user = "res@example.com"
+    """
+    services.account_text.apply(services.account_text.plan(text), without_secrets=True)
+    return "no Password yet"
+
+
+async def test_what_waits_is_read_in_full(folder: Path, services: Services) -> None:
+    add_errors(services, "not-delivered", "too-large", "unknown-sender", "unreadable")
+    async with console(folder) as driver:
+        words = "[1] 4 errors: 1 not delivered, 1 too large, 1 unknown sender, 1 unreadable"
+        assert words in board(driver)
+        await driver.press("tab", "enter")
+        assert driver.crumbs[-1] == "Email Management"
+    async with console(folder, size=(60, 15)) as driver:
+        assert driver.sees("[1] 4 errors")
+        assert "…" not in driver.text()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
+async def test_the_command_of_a_worker_is_never_cut(
+    folder: Path, services: Services, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("tui.screens.board.command", lambda: "/opt/office/tourmail/bin/tourmail")
+    save(services, smtp_raw())
+    add_errors(services, "unreadable")
+    async with console(folder, size=size) as driver:
+        words = "none alive: run /opt/office/tourmail/bin/tourmail worker"
+        assert words.replace(" ", "") in board(driver).replace(" ", "")
+
+
+async def test_why_mail_of_an_account_waits_is_read_below_it(
+    folder: Path, services: Services
+) -> None:
+    save(services, smtp_raw())
+    which = services.outbox.accept(OutgoingMail(to=("a@lodge.example",), subject="S", text="T")).id
+    with services.store.write() as session:
+        row = session.get_one(OutboxRow, which)
+        row.attempts, row.last_error = 1, "mail.example.com does not answer at port 587."
+    for size in ((80, 24), (60, 15)):
+        async with console(folder, "tab", "end", size=size) as driver:
+            assert "1 waiting: mail.example.com does not answer" in board(driver)

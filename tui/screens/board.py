@@ -16,6 +16,7 @@ from services.text import count, counted_words, plain
 from tui.widgets.chrome import fit
 from tui.widgets.glyphs import glyphs
 from tui.widgets.lines import LineView, Part
+from tui.widgets.paper import wrapped
 from tui.widgets.times import ahead, alarm_words, short_clock
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ QUEUE = ("Home", "Messages", "My Queue")
 OUTBOX = ("Home", "Messages", "Outbox")
 TASKS = ("Home", "System", "Scheduled Tasks")
 
+NARROW = 40
+"""Cells below which only the most needed is told."""
+MOST = 3
+"""Lines that one thing takes."""
+
 
 @dataclass(frozen=True)
 class BoardLine:
@@ -49,7 +55,7 @@ class BoardView(LineView):
     """Shows a board; Enter opens what a line speaks of."""
 
     DEFAULT_CSS = """
-    BoardView { width: 1fr; height: 1fr; padding: 1 1 0 1; }
+    BoardView { width: 1fr; height: 1fr; padding: 1 0 0 1; }
     """
 
     def __init__(self) -> None:
@@ -65,7 +71,7 @@ class BoardView(LineView):
         self._remake()
 
     def _remake(self) -> None:
-        lines = self.make(self.size.width)
+        lines = self.make(self.size.width - 1)  # beside a scroll bar, too
         if [line.parts for line in lines] != [line.parts for line in self.lines]:
             self.lines = lines
             self.renew()
@@ -88,9 +94,19 @@ class BoardView(LineView):
         """Draw a line."""
         return self.lines[index].parts
 
-    def numbered(self, number: int) -> bool:
-        """Tell whether the line at a place is the one with that digit."""
-        return 0 < number < len(self.lines) and self.lines[number].digit == number
+    def show_cursor(self) -> None:
+        """Keep in view what goes on below the chosen line, too."""
+        super().show_cursor()
+        following = range(self.cursor + 1, self.count())
+        below = next((index for index in following if self.selectable(index)), self.count())
+        hidden = below - (self.scroll_offset.y + self.size.height)
+        if hidden > 0:
+            y = min(self.scroll_offset.y + hidden, self.cursor)
+            self.scroll_to(y=y, animate=False, immediate=True)
+
+    def numbered(self, number: int) -> int | None:
+        """Return the place of the line with a digit, None where there is none."""
+        return next((i for i, line in enumerate(self.lines) if line.digit == number), None)
 
     def way(self, index: int) -> Way | None:
         """Return where a line leads."""
@@ -108,46 +124,56 @@ def failure_lines(words: str, width: int) -> Sequence[BoardLine]:
 
 def board_lines(board: "Board", now: datetime, width: int) -> Sequence[BoardLine]:
     """Return a board's lines: what waits first, since that is what one comes for."""
-    waiting = list(waiting_lines(board, now))
+    waiting = list(waiting_lines(board, width))
     head = [BoardLine([("Waiting for you", "head")])] if waiting else []
-    numbered = [_numbered(number, line, width) for number, line in enumerate(waiting, 1)]
     gap = [BoardLine([])]
     return [
         *head,
-        *numbered,
+        *(part for at, line in enumerate(waiting, 1) for part in _numbered(at, line, width)),
         *(gap if waiting else ()),
         BoardLine([("Accounts", "head")]),
-        *(_account(line, now, width) for line in board.accounts),
+        *(part for line in board.accounts for part in _account(line, now, width)),
         *_none(board),
         *gap,
         BoardLine([("Workers", "head")]),
-        *(BoardLine(parts, _opens(TASKS)) for parts in _workers(board, now, width)),
+        *_workers(board, now, width),
         *(gap if board.connections else ()),
         *_connections(board, width),
         *gap,
-        *(BoardLine([(fit(f"  {words}", width), "dim")]) for words in _together(board)),
+        *(part for words in _together(board) for part in _block(("  ", ""), words, "dim", width)),
     ]
 
 
-def _numbered(number: int, line: BoardLine, width: int) -> BoardLine:
+def _block(
+    head: Part, words: str, tone: str, width: int, way: Way | None = None, digit: int = 0
+) -> Iterable[BoardLine]:
+    """Return words beside what stands before them, on as many lines as they take, up to MOST."""
+    room = max(width - cell_len(head[0]), 8)
+    lines = wrapped(plain(words), room)
+    if len(lines) > MOST:
+        lines = [*lines[: MOST - 1], fit(" ".join(lines[MOST - 1 :]), room)]
+    yield BoardLine([head, (lines[0], tone)], way, digit)
+    for line in lines[1:]:
+        yield BoardLine([(" " * cell_len(head[0]), ""), (line, tone)])
+
+
+def _numbered(number: int, line: BoardLine, width: int) -> Iterable[BoardLine]:
     """Put the digit before a line that opens it from anywhere on Home.
 
     It stands in brackets, since what waits begins with a count.
     """
     ((words, tone),) = line.parts
     shown = f"[{number}]" if number < 10 else "   "
-    parts = [(f" {shown} ", "dim"), (fit(words, max(width - 5, 0)), tone)]
-    return BoardLine(parts, line.way, number)
+    return _block((f" {shown} ", "dim"), words, tone, width, line.way, number)
 
 
-def waiting_lines(board: "Board", now: datetime) -> Iterable[BoardLine]:
+def waiting_lines(board: "Board", width: int) -> Iterable[BoardLine]:
     """Return what only a person gets any further, the most pressing first."""
     if board.errors:
-        causes = (
-            f"{number:,} {reason.replace('-', ' ')}" for reason, number in board.errors.items()
-        )
+        each = (f"{number:,} {why.replace('-', ' ')}" for why, number in board.errors.items())
+        causes = f": {', '.join(each)}" if width >= NARROW else ""
         total = count(sum(board.errors.values()), "error")
-        yield BoardLine([(f"{total}: {', '.join(causes)}", "bad")], _opens(MAIL, "outcome=error"))
+        yield BoardLine([(f"{total}{causes}", "bad")], _opens(MAIL, "outcome=error"))
     if board.mine:
         yield BoardLine([(f"{count(board.mine, 'message')} in My Queue", "warn")], _opens(QUEUE))
     for state, words in (
@@ -160,7 +186,7 @@ def waiting_lines(board: "Board", now: datetime) -> Iterable[BoardLine]:
                 [(f"{counted_words(number, 'message')} {words}", tone)], _opens(OUTBOX, state)
             )
     if board.stuck:
-        words = f"{counted_words(board.stuck, 'message')} to send, and no worker is alive"
+        words = f"{counted_words(board.stuck, 'message')} to send, no worker is alive"
         yield BoardLine([(words, "warn")], _opens(OUTBOX, QUEUED))
     for line in board.accounts:
         if line.secret_warning:
@@ -168,17 +194,22 @@ def waiting_lines(board: "Board", now: datetime) -> Iterable[BoardLine]:
             yield BoardLine([(words, "warn")], _opens_account(line.name))
 
 
-def _account(line: "AccountLine", now: datetime, width: int) -> BoardLine:
+def _account(line: "AccountLine", now: datetime, width: int) -> Iterable[BoardLine]:
     bad = line.last_ok is False or line.alarm is not None
     mark, tone = (glyphs().bad, "bad") if bad else (glyphs().good, "")
     if line.warning and not bad:
         mark, tone = glyphs().bad, "warn"
     name = fit(line.name, 14 if width < 60 else 30)
-    protocol = fit(short(line.protocol_title), 10)
-    room = max(width - cell_len(name) - cell_len(protocol) - 6, 0)
+    protocol = f"{fit(short(line.protocol_title), 10)} " if width >= NARROW else ""
+    room = width - cell_len(f"{name}{protocol}") - 5
     state = _state(line, now, room)
-    parts = [(f"  {mark} ", tone), (f"{name} {protocol} ", ""), (fit(state, room), "dim")]
-    return BoardLine(parts, _opens_account(line.name))
+    beside = state if cell_len(state) <= room else ""
+    how = "" if tone else "dim"
+    parts = [(f"  {mark} ", tone), (f"{name} {protocol}", ""), (beside, how)]
+    yield BoardLine(parts, _opens_account(line.name))
+    below = line.warning or alarm_words(line.alarm, now)
+    if below and not beside:
+        yield from _block(("    ", ""), below, how, width)
 
 
 def _state(line: "AccountLine", now: datetime, room: int) -> str:
@@ -197,14 +228,15 @@ def _none(board: "Board") -> Iterable[BoardLine]:
         yield BoardLine([("  None yet: press c, e, n to insert one.", "dim")])
 
 
-def _workers(board: "Board", now: datetime, width: int) -> Iterable[Sequence[Part]]:
+def _workers(board: "Board", now: datetime, width: int) -> Iterable[BoardLine]:
     for worker in board.workers:
         doing = worker.doing or f"idle, last seen {short_clock(worker.seen_at, now)}"
-        yield [(fit(f"    {worker.host}  {doing}", width), "")]
+        yield from _block(("    ", ""), f"{worker.host}  {doing}", "", width, _opens(TASKS))
     if not board.workers:
         tone = "warn" if board.accounts else "dim"
         mark = glyphs().bad if board.accounts else " "
-        yield [(fit(f"  {mark} none alive: run {command()} worker", width), tone)]
+        words = f"none alive: run {command()} worker"
+        yield from _block((f"  {mark} ", tone), words, tone, width, _opens(TASKS))
 
 
 def _connections(board: "Board", width: int) -> Iterable[BoardLine]:
@@ -213,9 +245,9 @@ def _connections(board: "Board", width: int) -> Iterable[BoardLine]:
         yield BoardLine([("Connections", "head")])
     for use in board.connections:
         of = "" if use.limit is None else f" of {use.limit}"
-        words = f"    {use.accounts}  {use.used}{of}: {use.holders}"
+        words = f"{use.accounts}  {use.used}{of}: {use.holders}"
         full = use.limit is not None and use.used >= use.limit
-        yield BoardLine([(fit(words, width), "warn" if full else "")])
+        yield from _block(("    ", ""), words, "warn" if full else "", width)
 
 
 def _together(board: "Board") -> Iterable[str]:

@@ -4,6 +4,7 @@ from collections.abc import Coroutine, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 
 from services.account_changes import KIND
 from services.account_list import AccountLine
@@ -47,14 +48,14 @@ class Accounts(ListPage):
             Column("Protocol", 10, lambda row: short(row.protocol_title), sort=_protocol),
             Column("System", 6, lambda row: _tick(row.is_system), sort=lambda r: not r.is_system),
             Column("Import", 6, lambda row: _tick(row.imports), sort=lambda row: not row.imports),
-            Column("Last", 16, self._last, sort=lambda row: str(row.last_at or "")),
+            Column("Last", 18, self._last, sort=lambda row: str(row.last_at or "")),
         ]
 
     def _last(self, row: AccountLine) -> tuple[str, str]:
         when = clock(row.last_at, self.console.services.now().astimezone())
         tone = "bad" if row.last_ok is False else "warn" if row.warning else ""
         when = when.removeprefix("today ")
-        words = f"{when} {row.last}".strip()
+        words = row.lacks or f"{when} {row.last}".strip()
         return (f"{glyphs().bad} {words}" if tone else words), tone
 
     def fetch(self, services: "Services", text: str, after: str | None, limit: int) -> Rows[Any]:
@@ -133,11 +134,19 @@ class Accounts(ListPage):
     def on_record_list_moved(self, event: RecordList.Moved) -> None:
         """Say what will soon need somebody."""
         self.refresh_bindings()
-        line = self.query_one(MessageLine)
-        if event.row is not None and event.row.warning:
-            line.show(Notice("warning", f"{event.row.name}: {event.row.warning}"))
-        elif not line.flashing:
-            line.show(Notice("help", event.row.description if event.row else ""))
+        line, notice = self.query_one(MessageLine), self._notice()
+        if notice.kind == "warning" or not line.flashing:
+            line.show(notice)
+
+    def describe(self, widget: Widget | None) -> None:
+        """Say it whatever has the focus, which may come after the rows."""
+        self.query_one(MessageLine).describe(widget, self._notice())
+
+    def _notice(self) -> Notice:
+        row = self.list.current
+        if row is not None and row.warning:
+            return Notice("warning", f"{row.name}: {row.warning}")
+        return Notice("help", row.description if row else "")
 
 
 def _tick(yes: bool) -> str:

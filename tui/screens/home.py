@@ -86,8 +86,9 @@ class Home(MenuPage):
 
     def _follow(self, number: int) -> None:
         """Open the line at a place of the board's first section, which is numbered."""
-        if self.board.numbered(number):
-            self._go(number)
+        index = self.board.numbered(number)
+        if index is not None:
+            self._go(index)
 
     def on_line_view_opened(self, event: LineView.Opened) -> None:
         """Open what the chosen line speaks of; Textual lets the menu answer for its own."""
