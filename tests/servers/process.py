@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,16 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = _START_SEC
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} after {seconds:g} s")
         time.sleep(0.01)
+
+
+def as_soon_as(ready: Callable[[], object], act: Callable[[], object]) -> None:
+    """Call `act` beside the test once `ready()` holds, however busy the machine is."""
+
+    def watch() -> None:
+        wait_until(lambda: bool(ready()), "it does not come to that")
+        act()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def greets(address: tuple[str, int]) -> bool:

@@ -9,7 +9,7 @@ import threading
 from typing import Literal, Self
 
 from tests.servers.process import HOST
-from tests.servers.smtp_connection import Accepted, Connection, Login, Script
+from tests.servers.smtp_connection import Accepted, Connection, Login, Script, Stage
 from tests.servers.tls import Certificate
 
 
@@ -44,6 +44,8 @@ class SmtpServer:
         self.logins: list[Login] = []
         self.commands: list[str] = []
         """Every command as it came, AUTH without its secret."""
+        self.reached: list[Stage] = []
+        """Every stage that a client came to, before it hung there."""
         self.connections = 0
         self.peak = 0
         """The most connections that were open at a time."""

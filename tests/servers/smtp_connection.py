@@ -125,6 +125,7 @@ class Connection(SMTP):
     async def reply_at(self, stage: Stage) -> str:
         """Hang or drop as the script says, else return its answer ("" for none)."""
         script = self.server.script
+        self.server.reached.append(stage)
         await asyncio.sleep(script.hangs.get(stage, 0))
         if stage in script.drops:
             self._writer.transport.abort()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from services.cancel import Cancel
 from services.protocols.base import Listing, Surroundings
 from services.protocols.imap import ImapSettings
 from services.protocols.imap_mailbox import ImapImporter
@@ -54,6 +55,16 @@ def break_on(mark: bytes, answer: Callable[[bytes], bytes | None]) -> Spoil:
 def tagged_no(chunk: bytes) -> bytes:
     last = chunk.rstrip(b"\r\n").rsplit(b"\r\n", 1)[-1]
     return last.split(b" ")[0] + b" NO [SERVERBUG] Internal error\r\n"
+
+
+def cancelling(cancel: Cancel) -> Spoil:
+    """Swallow every answer, and cancel as soon as one would have come."""
+
+    def swallow(_chunk: bytes) -> bytes:
+        cancel.cancel()
+        return b""
+
+    return swallow
 
 
 def swapped(old: bytes, new: bytes) -> Spoil:

@@ -1,7 +1,6 @@
 """Several IMAP connections for one import, each asked ahead: quicker, and never less right."""
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from tests.servers.mailbox import Mailbox
 from tests.servers.meddler import Meddler, Spoil, untouched
 from tests.servers.process import wait_until
 from tests.servers.tls import Authority
+from tests.services.protocols.imap.inbox import cancelling
 
 MAILS = 60
 
@@ -265,10 +265,9 @@ def test_a_message_to_blame_is_set_apart_from_those_asked_for_with_it(
 
 
 def test_a_cancel_ends_all_that_was_asked_for(full: Mailbox, around: Surroundings) -> None:
-    silent = False
-    with through(full, around, lambda chunk: b"" if silent else chunk) as (importer, items):
-        silent = True
-        threading.Timer(0.2, around.cancel.cancel).start()
+    spoil = untouched
+    with through(full, around, lambda chunk: spoil(chunk)) as (importer, items):
+        spoil = cancelling(around.cancel)
         started = time.monotonic()
         with pytest.raises(Cancelled):
             list(importer.bodies(items))

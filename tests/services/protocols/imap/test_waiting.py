@@ -1,6 +1,5 @@
 """Servers that keep an import waiting: each wait ends, by itself or when cancelled."""
 
-import threading
 import time
 from collections.abc import Iterator
 
@@ -13,9 +12,9 @@ from services.protocols import imap_session
 from services.protocols.base import Surroundings
 from services.protocols.imap_mailbox import ImapImporter
 from tests.servers.mailbox import Mailbox
-from tests.servers.meddler import Meddler, Spoil, untouched
+from tests.servers.meddler import Meddler, untouched
 from tests.servers.tls import Authority
-from tests.services.protocols.imap.inbox import items_of, mail, settings_of, through
+from tests.services.protocols.imap.inbox import cancelling, items_of, mail, settings_of, through
 
 
 def test_a_silent_server_ends_with_the_timeout(
@@ -56,13 +55,11 @@ def test_cancel_from_another_thread_ends_a_wait_at_once(
     cancel = Cancel()
     around = Surroundings(Config(ca_bundle=authority.bundle), cancel)
     mailbox.append(mail())
-    silent: Spoil = lambda _chunk: b""  # noqa: E731
     with Meddler((mailbox.host, mailbox.port), untouched) as proxy:
         settings = settings_of(mailbox, port=proxy.port, security="none")
         importer = ImapImporter(settings, around)
         items = items_of(importer.look(None, None))
-        proxy.spoil = silent
-        threading.Timer(0.2, cancel.cancel).start()
+        proxy.spoil = cancelling(cancel)
         started = time.monotonic()
         with pytest.raises(Cancelled):
             if when == "greeting":
@@ -76,8 +73,7 @@ def test_cancel_from_another_thread_ends_a_wait_at_once(
 def test_cancel_ends_a_tls_handshake_that_waits(mailbox: Mailbox, authority: Authority) -> None:
     cancel = Cancel()
     around = Surroundings(Config(ca_bundle=authority.bundle), cancel)
-    with Meddler((mailbox.host, mailbox.tls_port), lambda _chunk: b"") as proxy:
-        threading.Timer(0.2, cancel.cancel).start()
+    with Meddler((mailbox.host, mailbox.tls_port), cancelling(cancel)) as proxy:
         started = time.monotonic()
         with pytest.raises(Cancelled):
             ImapImporter(settings_of(mailbox, port=proxy.port), around)

@@ -1,12 +1,11 @@
 """Sending that must wait or ends: told, and each message sent once."""
 
-import threading
-
 import pytest
 
 from services.errors import Cancelled, ConnectionFailed, LoginRefused
 from services.protocols.base import SendDeferred, SendFailure, SendRefused
 from tests.servers.cloud.faults import Fault
+from tests.servers.process import as_soon_as
 from tests.services.protocols.office365.graph_desk import Desk, envelope, outgoing
 from tests.services.protocols.office365.outgoing import send
 
@@ -34,7 +33,7 @@ def test_a_long_pause_is_left_to_the_outbox_with_its_time(desk: Desk) -> None:
 
 def test_a_cancel_while_waiting_has_sent_nothing(desk: Desk) -> None:
     desk.cloud.fail("sendMail", Fault(status=429, retry_after=3))
-    threading.Timer(0.3, desk.cancel.cancel).start()
+    as_soon_as(lambda: desk.said, desk.cancel.cancel)
     with pytest.raises(Cancelled):
         send(desk)
     assert desk.delivered == []

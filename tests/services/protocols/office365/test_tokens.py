@@ -13,6 +13,7 @@ from services.protocols.base import Surroundings
 from services.protocols.office365_token import roles_in, shared_tokens
 from tests.servers.cloud.contoso import DOMAIN, USER
 from tests.servers.cloud.faults import Fault
+from tests.servers.process import wait_until
 from tests.services.protocols.office365.access import tokens
 from tests.services.protocols.office365.graph_desk import Desk, settings
 
@@ -37,7 +38,7 @@ def test_an_instance_is_shared_by_cloud_tenant_app_and_secret(desk: Desk) -> Non
 
 
 def test_who_waits_for_anothers_token_can_be_cancelled(desk: Desk) -> None:
-    desk.cloud.fail("/token$", Fault(hang=3))
+    rule = desk.cloud.fail("/token$", Fault(hang=30))
     shared = tokens(desk)
     other = Surroundings(desk.config)
 
@@ -47,12 +48,12 @@ def test_who_waits_for_anothers_token_can_be_cancelled(desk: Desk) -> None:
 
     first = threading.Thread(target=ask)
     first.start()
-    time.sleep(0.2)
+    wait_until(lambda: rule.hits > 0, "nobody asks for a token")
     desk.cancel.cancel()
     started = time.monotonic()
     with pytest.raises(Cancelled):
         shared.get(desk.around)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 2
     other.cancel.cancel()
     first.join(3)
     assert not first.is_alive()

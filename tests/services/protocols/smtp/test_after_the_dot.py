@@ -1,6 +1,5 @@
 """The final dot: whoever gets no answer to it is in doubt."""
 
-import threading
 import time
 from contextlib import closing
 from typing import Any
@@ -12,6 +11,7 @@ from services.config import Config
 from services.protocols.base import SendDeferred, SendUncertain, Surroundings, Verdict
 from services.protocols.smtp_sender import SmtpSender
 from services.protocols.smtp_session import Patience
+from tests.servers.process import as_soon_as
 from tests.servers.tls import Authority
 from tests.services.protocols.smtp.outgoing import SHORT, StartSmtp, envelope, mail, settings
 
@@ -64,7 +64,7 @@ def test_cancel_after_the_final_dot_leaves_it_uncertain(
     sender = SmtpSender(
         settings(server.port), Surroundings(Config(ca_bundle=authority.bundle), cancel)
     )
-    threading.Timer(0.4, cancel.cancel).start()
+    as_soon_as(lambda: "DOT" in server.reached, cancel.cancel)
     started = time.monotonic()
     with closing(sender), pytest.raises(SendUncertain):
         sender.send(envelope("a@b.test"), mail())

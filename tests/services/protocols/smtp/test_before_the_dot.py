@@ -1,6 +1,5 @@
 """Trouble up to the end of the message: refused or put off, never in doubt."""
 
-import threading
 import time
 from typing import Any
 
@@ -11,6 +10,7 @@ from services.config import Config
 from services.errors import Cancelled, ConnectionFailed
 from services.network import DRIP_FACTOR
 from services.protocols.base import SendDeferred, SendRefused, Surroundings, Verdict
+from tests.servers.process import as_soon_as
 from tests.servers.tls import Authority
 from tests.services.protocols.smtp.outgoing import (
     PASSWORD,
@@ -136,7 +136,7 @@ def test_cancel_ends_a_wait_at_once(
     server = smtp_server(users={USER: PASSWORD})
     server.script.hangs[stage] = 30
     cancel = Cancel()
-    threading.Timer(0.4, cancel.cancel).start()
+    as_soon_as(lambda: stage in server.reached, cancel.cancel)
     started = time.monotonic()
     surroundings = Surroundings(Config(ca_bundle=authority.bundle), cancel)
     with pytest.raises(Cancelled), opened(login(server.port), surroundings) as sender:

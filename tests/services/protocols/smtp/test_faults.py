@@ -23,7 +23,7 @@ def test_a_drip_ends_after_ten_timeouts() -> None:
     started = time.monotonic()
     with serving(drip) as (port, _talks), pytest.raises(ConnectionFailed, match="not answer"):
         open_sender(port, timeout=0.005)
-    assert 0.3 * (DRIP_FACTOR - 1) < time.monotonic() - started < 0.3 * (DRIP_FACTOR + 3)
+    assert 0.3 * (DRIP_FACTOR - 1) < time.monotonic() - started < 10, "the drip lasts 20 s"
 
 
 def test_a_reply_without_end_is_cut_off() -> None:

@@ -1,7 +1,5 @@
 """The outbox worked off through real SMTP servers."""
 
-import threading
-
 import pytest
 
 from models.mail import OutboxState, RecipientState
@@ -11,6 +9,7 @@ from services.errors import Cancelled
 from services.protocols.base import Surroundings
 from services.sending.deliver import Tally
 from tests.servers.postfix import GREYLISTED_DOMAIN, REFUSED_DOMAIN, Postfix
+from tests.servers.process import as_soon_as
 from tests.servers.smtp import SmtpServer
 from tests.services.sending.delivering.sent_mail import PASSWORD, USER, account, queue, run
 from tests.stores import Clock
@@ -116,7 +115,7 @@ def test_cancel_hands_the_message_back_untried(services: Services, server: SmtpS
     account(services, server.port)
     which = queue(services)
     cancel = Cancel()
-    threading.Timer(0.4, cancel.cancel).start()
+    as_soon_as(lambda: "MAIL" in server.reached, cancel.cancel)
     with pytest.raises(Cancelled):
         run(services, cancel=cancel)
     shown = services.outbox.get(which)

@@ -2,7 +2,6 @@
 
 import itertools
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from services.cancel import Cancel
 from services.errors import Cancelled
 from services.sending import claims, deliver
 from services.sending.deliver import Tally
+from tests.servers.process import as_soon_as
 from tests.servers.smtp import SmtpServer
 from tests.services.sending.delivering.sent_mail import account, queue, run
 from tests.stores import Clock
@@ -83,7 +83,7 @@ def test_handing_back_after_a_stop_leaves_no_message_uncertain(
     server.script.hangs["MAIL"] = 30
     cancel = Cancel()
     with losing("hand_back", monkeypatch, done=done):
-        threading.Timer(0.4, cancel.cancel).start()
+        as_soon_as(lambda: "MAIL" in server.reached, cancel.cancel)
         with pytest.raises(Cancelled):
             run(services, cancel=cancel)
     assert services.outbox.get(which).state is OutboxState.QUEUED
