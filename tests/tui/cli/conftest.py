@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.bootstrap import Services
-from tests.stores import services_in
+from tests.stores import config_in, lay_store, services_in
 from tui.cli.door import run
 
 
@@ -82,6 +82,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tourmail(environment: Path, capsysbinary: Any, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line on a new, empty store."""
+    lay_store(config_in(environment))
     return CommandLine(capsysbinary, monkeypatch, environment)
 
 
