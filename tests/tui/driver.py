@@ -83,11 +83,9 @@ class Driver:
         """Choose the palette's first answer to some words."""
         await self.press("ctrl+p")
         await self.type(words)
-        for _ in range(100):
-            await self.pilot.pause(0.02)
-            if words.casefold() in self.text().casefold().replace(words.casefold(), "", 1):
-                break
-        await self.pilot.pause(0.3)
+        while any(each.node is self.screen and not each.is_finished for each in self.app.workers):
+            await self.pilot.pause(0.01)
+        await self.settle()
         await self.press("enter")
 
     # ------------------------------------------------------------------ seeing
