@@ -50,7 +50,10 @@ def items_of(listing: Listing) -> list[str]:
 
 
 class Desk:
-    """The account; `said` is what the connections told, `free` how many slots are to be had."""
+    """The account; `said` is what the connections told, `free` how many slots are to be had.
+
+    `patience` is that of all connections from then on.
+    """
 
     def __init__(self, contoso: Contoso) -> None:
         # Each test has its own cloud, but the ports of old clouds come again.
@@ -59,6 +62,7 @@ class Desk:
         self.contoso, self.cloud, self.mailbox = contoso, contoso.cloud, contoso.mailbox
         self.said: list[str] = []
         self.free = 3
+        self.patience = SWIFT
         self.cancel = Cancel()
         self.config = Config(
             ca_bundle=contoso.bundle,
@@ -76,10 +80,10 @@ class Desk:
         yield min(wanted, self.free)
 
     def importer(self) -> Office365Importer:
-        return Office365Importer(self.settings, self.around, SWIFT)
+        return Office365Importer(self.settings, self.around, self.patience)
 
     def sender(self) -> Office365Sender:
-        return Office365Sender(self.settings, self.around, SWIFT)
+        return Office365Sender(self.settings, self.around, self.patience)
 
     def graph(self, **patience: Any) -> Graph:
         return Graph(self.settings, self.around, Patience(**patience) if patience else SWIFT)

@@ -1,13 +1,14 @@
 """Answers that do not come: found in Sent Items, or in doubt."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from services.protocols.base import SendUncertain
 from tests.servers.cloud.faults import Fault
 from tests.servers.process import as_soon_as
-from tests.services.protocols.office365.graph_desk import Desk, envelope, outgoing
+from tests.services.protocols.office365.graph_desk import SWIFT, Desk, envelope, outgoing
 from tests.services.protocols.office365.outgoing import send, with_files
 
 
@@ -25,6 +26,7 @@ from tests.services.protocols.office365.outgoing import send, with_files
 def test_what_was_sent_without_a_word_is_found_in_sent_items(
     desk: Desk, fault: Fault, draft: bool
 ) -> None:
+    desk.patience = replace(SWIFT, submit=1)
     desk.cloud.settings.sent_items_delay = 0.1
     desk.cloud.fail("send(Mail)?$", fault)
     replies = send(desk, with_files(3_500_000) if draft else None)

@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tests.servers.cloud.contoso import DOMAIN, USER
 from tests.servers.cloud.faults import Fault
 from tests.servers.process import wait_until
 from tests.services.protocols.office365.access import tokens
-from tests.services.protocols.office365.graph_desk import Desk, settings
+from tests.services.protocols.office365.graph_desk import SWIFT, Desk, settings
 
 
 def test_many_threads_ask_once_and_get_the_same_token(desk: Desk) -> None:
@@ -103,6 +104,7 @@ def test_entra_is_not_asked_before_its_time(desk: Desk, where: str, status: int)
     "fault", [Fault(status=500), Fault(drop="before"), Fault(drop="midway"), Fault(hang=9)]
 )
 def test_entras_trouble_is_temporary(desk: Desk, where: str, fault: Fault) -> None:
+    desk.patience = replace(SWIFT, read=1)
     desk.cloud.fail(where, fault, host="login")
     with pytest.raises(ConnectionFailed) as error:
         tokens(desk).get(desk.around)
