@@ -44,6 +44,10 @@ _LONG_HEADER = f"(BODY.PEEK[HEADER]<0.{_LONG_BLOCK}>)"
 _WHOLE = "(BODY.PEEK[])"
 _RECEIVED = "(INTERNALDATE)"
 
+# Under these stand the answers. Of a batch that a server breaks off with NO, what had come turns up
+# with the next answers: a header block must not be taken for the whole message then.
+_HEADER_KEY, _WHOLE_KEY = b"BODY[HEADER]", b"BODY[]"
+
 Answer = dict[bytes, Any]
 
 
@@ -123,23 +127,23 @@ class ImapImporter(Closing):
     def headers(self, items: Sequence[str]) -> Iterator[Header]:
         """Fetch header blocks, few at a time. Items that have vanished are left out."""
         for batch in _batches([int(item) for item in items], _HEADERS):
-            for uid, answer, fault in self._each(batch, _HEADER, b"BODY["):
+            for uid, answer, fault in self._each(batch, _HEADER, _HEADER_KEY):
                 yield self._header(uid, answer, fault)
 
     def _header(self, uid: int, answer: Answer | None, fault: str) -> Header:
         if answer is None:
             return Header(str(uid), 0, datetime.now(UTC), b"", fault)
-        block = _literal(answer) or b""
+        block = _literal(answer, _HEADER_KEY) or b""
         if len(block) >= _SHORT_BLOCK:
-            for _uid, longer, _fault in self._each([uid], _LONG_HEADER, b"BODY["):
-                block = _literal(longer) or block
+            for _uid, longer, _fault in self._each([uid], _LONG_HEADER, _HEADER_KEY):
+                block = _literal(longer, _HEADER_KEY) or block
         received = _aware(answer.get(b"INTERNALDATE"))
         return Header(str(uid), _size(answer, block), received, block, fault)
 
     def bodies(self, items: Sequence[str]) -> Iterator[Body]:
         """Fetch whole messages in one go. Items that have vanished are left out."""
-        for uid, answer, fault in self._each([int(item) for item in items], _WHOLE, b"BODY["):
-            yield Body(str(uid), _literal(answer), fault)
+        for uid, answer, fault in self._each([int(item) for item in items], _WHOLE, _WHOLE_KEY):
+            yield Body(str(uid), _literal(answer, _WHOLE_KEY), fault)
 
     def _each(
         self, uids: Sequence[int], what: str, key: bytes
@@ -242,10 +246,10 @@ def _has(answer: Answer | None, key: bytes) -> bool:
     return any(name.startswith(key) and value is not None for name, value in items)
 
 
-def _literal(answer: Answer | None) -> bytes | None:
-    """Return the BODY[…] of an answer, whatever the server calls its part."""
+def _literal(answer: Answer | None, key: bytes) -> bytes | None:
+    """Return a part of an answer, which may begin with its first octet or not say so."""
     for name, value in (answer or {}).items():
-        if name.startswith(b"BODY[") and value is not None:
+        if name.startswith(key) and value is not None:
             # imapclient reads a quoted string of digits as a number.
             return value if isinstance(value, bytes) else str(value).encode()
     return None
