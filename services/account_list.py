@@ -1,7 +1,7 @@
 """The list of accounts: what each one is, how it fares, and what will soon need somebody."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -14,6 +14,7 @@ from models.work import ImportRunRow, RunState
 from services.expiry import expiry_warning
 from services.protocols import PROTOCOLS
 from services.schedule_state import Alarm, Standing, standings
+from services.store.engine import Store
 
 WAITING = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.UNCERTAIN)
 """States of outgoing mail that still needs its account."""
@@ -46,6 +47,19 @@ class AccountLine:
     alarm: Alarm | None
     """Why somebody should look at its schedule."""
     version: int
+
+
+class AccountList:
+    """Lists the accounts, for faces that show what there is; needs nothing of what changes them."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        """Take the store that the accounts lie in, and its clock."""
+        self._store, self._now = store, now
+
+    def lines(self, text: str = "") -> Sequence[AccountLine]:
+        """Return the accounts whose name or description contains the text, by name."""
+        with self._store.read() as session:
+            return lines(session, text, self._now().astimezone())
 
 
 def lines(session: Session, text: str, now: datetime) -> Sequence[AccountLine]:

@@ -4,14 +4,14 @@ A plan is made by saving everything and undoing it again, so it cannot promise w
 refuse.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from models.account import Account, AccountDraft, EmailAccountRow
 from models.fields import name_key
@@ -102,8 +102,13 @@ class AccountText:
 
     def export(self, names: Collection[str] = ()) -> str:
         """Return the named accounts, or all of them, as TOML without secrets. Raises NotFound."""
-        wanted = names or [line.name for line in self._accounts.list()]
+        wanted = names or self._names()
         return write_toml(self._accounts.get(name) for name in dict.fromkeys(wanted))
+
+    def _names(self) -> Sequence[str]:
+        with self._store.read() as session:
+            names = select(EmailAccountRow.name).order_by(col(EmailAccountRow.name_key))
+            return session.exec(names).all()
 
     def plan(self, text: str) -> Plan:
         """Return what applying a file would do, changing nothing.

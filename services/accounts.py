@@ -1,11 +1,11 @@
-"""Email accounts: listed, saved as a whole, deleted, and handed out with their secrets.
+"""Email accounts: saved as a whole, deleted, and handed out with their secrets.
 
 A save is one transaction: row, forward addresses, ticked types, secrets and, where the System Email
 Account changes hands, the other account too.
 """
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,10 +24,9 @@ from models.fields import name_key
 from models.history import Act
 from models.mail import MailRow
 from models.schedule import ScheduleRow
-from services import account_list, account_rows
+from services import account_rows
 from services.account_changes import KIND, account_changes
 from services.account_draft import draft_from
-from services.account_list import AccountLine
 from services.account_questions import ask, other_system, refuse_deletion
 from services.actor import Actor
 from services.config import Config
@@ -66,11 +65,6 @@ class AccountService:
     def draft(self, raw: Mapping[str, Any]) -> AccountDraft:
         """Return what a form's raw values describe. Raises InvalidInput."""
         return draft_from(raw)
-
-    def list(self, text: str = "") -> Sequence[AccountLine]:
-        """Return the accounts whose name or description contains the text, by name."""
-        with self._store.read() as session:
-            return account_list.lines(session, text, self._now().astimezone())
 
     def get(self, which: uuid.UUID | str) -> Account:
         """Return an account by its id, or by its name regardless of case. Raises NotFound."""

@@ -7,29 +7,30 @@ from functools import cached_property
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from services.accounts import AccountService
 from services.actor import Actor, current_actor, new_holder
-from services.codes import CodeService
 from services.config import Config, read_config
-from services.connections import Connections
-from services.contacts import ContactService
-from services.history import History
 from services.key_ring import open_ring
-from services.probe import ProbeService
 from services.store.engine import Store
 from services.store.schema import open_store
 from services.store.server import DatabaseClock
 from services.vault import Vault
 
 if TYPE_CHECKING:
+    from services.account_list import AccountList
     from services.account_text import AccountText
+    from services.accounts import AccountService
+    from services.codes import CodeService
+    from services.connections import Connections
+    from services.contacts import ContactService
     from services.dashboard import Dashboard
     from services.drafts import DraftService
+    from services.history import History
     from services.importing.run import ImportService
     from services.importing.simulate import Simulator
     from services.key_rotation import KeyService
     from services.mail import MailService
     from services.management.service import Management
+    from services.probe import ProbeService
     from services.queue_messages import QueueMessages
     from services.retention import Retention
     from services.schedules import ScheduleService
@@ -48,7 +49,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Services:
-    """Everything the product does, for a face to call. Those that need more are made when asked."""
+    """Everything the product does, for a face to call. Each is loaded when it is asked for."""
 
     config: Config
     store: Store
@@ -59,8 +60,10 @@ class Services:
     now: Callable[[], datetime]
 
     @cached_property
-    def history(self) -> History:
+    def history(self) -> "History":
         """Who changed what."""
+        from services.history import History
+
         return History(self.store, self.actor, self.now)
 
     @cached_property
@@ -71,11 +74,20 @@ class Services:
         return DraftService(self.store, self.actor, self.now)
 
     @cached_property
-    def accounts(self) -> AccountService:
+    def accounts(self) -> "AccountService":
         """Email accounts."""
+        from services.accounts import AccountService
+
         return AccountService(
             self.store, self.vault, self.actor, self.now, self.config, self.history
         )
+
+    @cached_property
+    def account_list(self) -> "AccountList":
+        """Email accounts, as lists show them."""
+        from services.account_list import AccountList
+
+        return AccountList(self.store, self.now)
 
     @cached_property
     def account_text(self) -> "AccountText":
@@ -85,23 +97,31 @@ class Services:
         return AccountText(self.store, self.accounts, self.vault)
 
     @cached_property
-    def codes(self) -> CodeService:
+    def codes(self) -> "CodeService":
         """The code tables."""
+        from services.codes import CodeService
+
         return CodeService(self.store, self.history)
 
     @cached_property
-    def contacts(self) -> ContactService:
+    def contacts(self) -> "ContactService":
         """Agents and suppliers."""
+        from services.contacts import ContactService
+
         return ContactService(self.store, self.history)
 
     @cached_property
-    def connections(self) -> Connections:
+    def connections(self) -> "Connections":
         """Connection slots."""
+        from services.connections import Connections
+
         return Connections(self.store, self.holder, self.now)
 
     @cached_property
-    def probe(self) -> ProbeService:
+    def probe(self) -> "ProbeService":
         """Test Connection."""
+        from services.probe import ProbeService
+
         return ProbeService(self.accounts, self.connections)
 
     @cached_property

@@ -12,6 +12,7 @@ from models.base import Row
 from models.codes import CODE_TABLES, CodeTable
 from models.fields import References, Section, name_key
 from models.history import Act
+from models.tables import TABLES
 from services.differences import differences
 from services.errors import InUse, InvalidInput, NotFound
 from services.forms import check
@@ -173,7 +174,7 @@ def used_by(session: Session, row: Row) -> list[str]:
     """
     table: Table = type(row).__table__  # type: ignore[attr-defined]
     found = []
-    for other in Row.metadata.sorted_tables:
+    for other in TABLES.sorted_tables:
         for constraint in other.foreign_key_constraints:
             if constraint.referred_table is table and constraint.ondelete is None:
                 number = _references(session, other, constraint, row)

@@ -13,10 +13,10 @@ from tests.stores import START, save
 
 def errors(services: Services, raw: dict[str, Any], **more: Any) -> dict[str, str]:
     """Return the errors of saving, having made sure that nothing was saved."""
-    before = services.accounts.list()
+    before = services.account_list.lines()
     with pytest.raises(InvalidInput) as caught:
         save(services, raw, **more)
-    assert services.accounts.list() == before
+    assert services.account_list.lines() == before
     return caught.value.errors
 
 

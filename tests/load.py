@@ -86,7 +86,7 @@ class Console:
         self.services.close()
 
     def _look(self) -> None:
-        self.services.accounts.list()
+        self.services.account_list.lines()
         self.services.schedules.list()
         self.services.mail.list()
         self.services.connections.gauge()

@@ -76,7 +76,7 @@ class Jump(Provider):
             return []
         try:
             services = await self.console.ready()
-            lines = await self.console.door(services.accounts.list)
+            lines = await self.console.door(services.account_list.lines)
         except ServiceError:  # the screens say so; the palette offers the rest
             return []
         return [

@@ -31,7 +31,7 @@ def walk(box: Sandbox, say: Callable[[str], None]) -> None:
     fill_codes(box.services)
     fill_accounts(box)
     say("Contact types, users, a queue, agents, suppliers and two accounts are set up.")
-    for line in box.services.accounts.list():
+    for line in box.services.account_list.lines():
         _test(box, line.name, say)
     send_samples(box, say)
     wait_for_answers(box)

@@ -65,6 +65,8 @@ class Store:
         It is the only writer of the store meanwhile. On PostgreSQL `shared` ones let each other
         in: for what claims, leases and fences guard by themselves, and what happens often.
         """
+        import models.tables  # noqa: F401 - whom a row refers to must be known when it is written
+
         with told_in_words(), Session(self.engine, expire_on_commit=False) as session:
             if self.is_server:
                 enter_writers(session.connection(), shared=shared)

@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, MetaData, inspect, text
 
-import models.account
-import models.codes
-import models.contacts
-import models.history
-import models.mail
-import models.queue
-import models.schedule
-import models.work  # noqa: F401 - every table must be known to the metadata
-from models.base import Row, complete_indexes
+from models.base import complete_indexes
 from services.config import Config
 from services.errors import ServiceError
 from services.store.backup import back_up_before
@@ -39,8 +31,10 @@ class SchemaOutdated(ServiceError):
 
 def tables() -> MetaData:
     """Return the metadata of every table."""
-    complete_indexes(Row.metadata)
-    return Row.metadata
+    from models.tables import TABLES
+
+    complete_indexes(TABLES)
+    return TABLES
 
 
 def open_store(config: Config) -> Store:

@@ -46,18 +46,18 @@ def test_a_secret_that_ends_soon_is_warned_about(
     services: Services, expires: str, warning: str
 ) -> None:
     save(services, office365_raw(secret_expires=expires))
-    [line] = services.accounts.list()
+    [line] = services.account_list.lines()
     assert (line.warning, str(line.expires)) == (warning, expires)
 
 
 def test_mail_that_was_tried_in_vain_is_told_with_its_account(services: Services) -> None:
     saved = save(services, smtp_raw())
     waiting_message(services, saved.id)
-    [line] = services.accounts.list()
+    [line] = services.account_list.lines()
     assert (line.last, line.warning) == ("1 waiting", "")
     with services.store.write() as session:
         row = session.exec(select(OutboxRow)).one()
         row.attempts, row.last_error = 1, "mail.test refuses connections on port 25."
         session.add(row)
-    [line] = services.accounts.list()
+    [line] = services.account_list.lines()
     assert line.warning == "1 waiting: mail.test refuses connections on port 25."

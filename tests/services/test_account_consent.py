@@ -29,9 +29,9 @@ def test_the_system_account_is_handed_over_in_one_go(services: Services) -> None
     waiting_message(services, first.id)
     with pytest.raises(NeedsConsent, match="1 message still waits there") as caught:
         save(services, smtp_raw("SECOND"))
-    assert [a.name for a in services.accounts.list() if a.is_system] == ["FIRST"]
+    assert [a.name for a in services.account_list.lines() if a.is_system] == ["FIRST"]
     save(services, smtp_raw("SECOND"), consent=[caught.value.consent])
-    assert [a.name for a in services.accounts.list() if a.is_system] == ["SECOND"]
+    assert [a.name for a in services.account_list.lines() if a.is_system] == ["SECOND"]
     system = services.accounts.system()
     assert system is not None
     assert system.name == "SECOND"

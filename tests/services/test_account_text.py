@@ -49,10 +49,10 @@ def plan(services: Services, text: str) -> Plan:
 
 
 def wrong(services: Services, text: str) -> dict[str, str]:
-    before = services.accounts.list()
+    before = services.account_list.lines()
     with pytest.raises(InvalidInput) as caught:
         plan(services, text)
-    assert services.accounts.list() == before
+    assert services.account_list.lines() == before
     return caught.value.errors
 
 
@@ -216,7 +216,7 @@ def test_a_new_account_has_no_secret_yet_and_is_saved_without_only_when_asked(
     with pytest.raises(InvalidInput) as caught:
         services.account_text.apply(planned)
     assert list(caught.value.errors) == ["line 2, RESERVATIONS, password"]
-    assert services.accounts.list() == []
+    assert services.account_list.lines() == []
     services.account_text.apply(planned, without_secrets=True)
     with pytest.raises(ServiceError, match="has no Password"):
         services.accounts.filled(services.accounts.get("RESERVATIONS"))
@@ -268,7 +268,7 @@ def test_one_that_fails_leaves_all_as_they_were(filled: Services) -> None:
 def test_accounts_that_the_file_leaves_out_stay(filled: Services) -> None:
     text = filled.account_text.export(["SEND"]).replace("port = 587", "port = 25")
     filled.account_text.apply(plan(filled, text))
-    assert len(filled.accounts.list()) == 3
+    assert len(filled.account_list.lines()) == 3
 
 
 def test_the_system_email_account_changes_hands_only_by_consent(filled: Services) -> None:
@@ -280,7 +280,7 @@ def test_the_system_email_account_changes_hands_only_by_consent(filled: Services
     with pytest.raises(NeedsConsent, match="1 message still wait"):
         filled.account_text.apply(planned)
     filled.account_text.apply(planned, consent={"hand-over"})
-    assert [line.name for line in filled.accounts.list() if line.is_system] == ["OFFICE"]
+    assert [line.name for line in filled.account_list.lines() if line.is_system] == ["OFFICE"]
     assert not filled.account_text.plan(filled.account_text.export()).drift
 
 

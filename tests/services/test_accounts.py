@@ -128,9 +128,9 @@ def test_the_name_is_fixed_once_saved(services: Services) -> None:
 def test_the_list_is_filtered_in_any_case(services: Services) -> None:
     save(services, imap_raw())
     save(services, smtp_raw())
-    assert [line.name for line in services.accounts.list()] == ["RESERVATIONS", "SEND"]
-    assert [line.name for line in services.accounts.list("repl")] == ["RESERVATIONS"]
-    assert [line.name for line in services.accounts.list("send")] == ["SEND"]
+    assert [line.name for line in services.account_list.lines()] == ["RESERVATIONS", "SEND"]
+    assert [line.name for line in services.account_list.lines("repl")] == ["RESERVATIONS"]
+    assert [line.name for line in services.account_list.lines("send")] == ["SEND"]
 
 
 @pytest.mark.parametrize("start", ["0", "86400", "9999-12-31", "0001-01-01", "2026-02-30", "soon"])

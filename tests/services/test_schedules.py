@@ -198,7 +198,7 @@ def test_failing_since_the_first_failure_until_a_success(services: Services, clo
     [line] = services.schedules.list()
     assert line.alarm is not None
     assert (line.alarm.words, line.alarm.since) == ("failing", START)
-    [about] = [a for a in services.accounts.list() if a.name == "RES"]
+    [about] = [a for a in services.account_list.lines() if a.name == "RES"]
     assert (about.alarm, about.next_run) == (line.alarm, line.next_run)
     end(services, clock, RunState.DONE)
     assert services.schedules.list()[0].alarm is None

@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -52,6 +54,37 @@ def test_store_in_a_shared_folder_is_open_to_its_group(tmp_path: Path) -> None:
     open_store(config_in(tmp_path)).close()
     made = tmp_path / "store" / "tourmail.sqlite"
     assert stat.S_IMODE(made.stat().st_mode) == 0o660
+
+
+WRITING = """
+from models.mail import OutboxRow
+from services.bootstrap import build
+
+services = build()
+now = services.now()
+with services.store.write() as session:
+    session.add(OutboxRow(account_name="desk", message_id="<1@x.test>", envelope_from="",
+        header_from="", subject="", created_at=now, created_by="anna", give_up_at=now))
+services.close()
+"""
+
+
+def test_a_program_that_has_loaded_few_tables_writes_rows_that_may_refer_to_any(
+    path: Path, tmp_path: Path
+) -> None:
+    where = config_in(tmp_path)
+    environ = {"TOURMAIL_DATABASE_URL": where.url, "TOURMAIL_KEY_FILE": str(where.key_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", WRITING],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT account_name FROM outbox").fetchall() == [("desk",)]
 
 
 def test_head_is_alembics_head() -> None:

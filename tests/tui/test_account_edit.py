@@ -142,10 +142,10 @@ async def test_an_account_is_deleted_after_a_confirmation_that_names_what_goes(
     async with console(folder, *EMAIL_ACCOUNT, "d") as driver:
         assert driver.sees("Delete ALPHA with its secrets")
         await driver.press("enter")  # the harmless answer has the focus
-        assert [line.name for line in services.accounts.list()] == ["ALPHA", "SEND"]
+        assert [line.name for line in services.account_list.lines()] == ["ALPHA", "SEND"]
         await driver.press("delete", "y")
         assert driver.message == "ALPHA is deleted."
         assert driver.state == "1 account"
         await driver.press("d")
         assert "SEND is the System Email Account." in driver.message
-    assert [line.name for line in services.accounts.list()] == ["SEND"]
+    assert [line.name for line in services.account_list.lines()] == ["SEND"]

@@ -25,7 +25,7 @@ async def test_saving_an_empty_form_marks_every_mandatory_field_and_goes_to_the_
         assert driver.focused_on("identity.name")
         assert (driver.kind, driver.message) == ("error", "Required.")
         assert driver.text().count("!") >= 4
-    assert services.accounts.list() == []
+    assert services.account_list.lines() == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ async def test_a_repeat_that_differs_is_told_and_focused(folder: Path, services:
         assert driver.app.focused is not None
         assert driver.app.focused.id == "repeat"
         assert "secret" not in driver.text()
-    assert services.accounts.list() == []
+    assert services.account_list.lines() == []
 
 
 async def test_a_name_that_is_taken_in_another_case_is_told_at_the_name(
@@ -103,7 +103,7 @@ async def test_a_name_that_is_taken_in_another_case_is_told_at_the_name(
         assert "Reservations already" in driver.message
         await driver.type("S2")
         assert driver.errors() == {}
-    assert len(services.accounts.list()) == 1
+    assert len(services.account_list.lines()) == 1
 
 
 async def test_a_line_break_that_is_pasted_does_not_reach_the_store(

@@ -145,7 +145,7 @@ async def test_save_clears_the_form_for_the_next_account(folder: Path, services:
         assert driver.sees("Discard what you typed")
         await driver.press("d")
         assert driver.state == "1 account"
-    assert [line.name for line in services.accounts.list()] == ["ONE"]
+    assert [line.name for line in services.account_list.lines()] == ["ONE"]
 
 
 async def test_name_and_description_of_a_queue_are_told_apart(

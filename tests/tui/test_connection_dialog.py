@@ -54,7 +54,7 @@ async def test_an_unsaved_form_is_tested_up_to_the_inbox(
         assert not driver.sees("Go to field")
         await driver.press("escape")
         assert driver.crumbs[-1] == "Insert"
-    assert services.accounts.list() == [], "a test saves nothing"
+    assert services.account_list.lines() == [], "a test saves nothing"
 
 
 async def test_what_is_wrong_is_said_and_its_field_focused(

@@ -74,7 +74,7 @@ async def test_a_burst_deletes_only_after_its_answer(folder: Path, services: Ser
         burst(driver, "c", "e", "d", "y", "d", "n")
         await driver.settle()
         assert driver.state == "1 account"
-    assert [line.name for line in services.accounts.list()] == ["BETA"]
+    assert [line.name for line in services.account_list.lines()] == ["BETA"]
 
 
 async def test_esc_does_not_wait_for_a_service_that_hangs(

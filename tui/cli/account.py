@@ -51,7 +51,7 @@ def app(_name: str) -> typer.Typer:
 def list_(text: Filter = "", json: Json = False) -> None:
     """List the accounts."""
     with opened() as services:
-        lines = services.accounts.list(text)
+        lines = services.account_list.lines(text)
         if json:
             write_json([_line_json(services, line) for line in lines])
             return

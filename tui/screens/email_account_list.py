@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -11,7 +12,6 @@ from services.account_list import AccountLine
 from services.paging import Page as Rows
 from services.text import clock
 from tui.screens.board import short
-from tui.screens.email_account import AccountForm
 from tui.widgets.chrome import MessageLine, Notice
 from tui.widgets.glyphs import glyphs
 from tui.widgets.list_page import ListPage
@@ -19,6 +19,7 @@ from tui.widgets.record_list import Column, RecordList, whole
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
+    from tui.screens.email_account import AccountForm
 
 
 class Accounts(ListPage):
@@ -60,7 +61,7 @@ class Accounts(ListPage):
 
     def fetch(self, services: "Services", text: str, after: str | None, limit: int) -> Rows[Any]:
         """Return the accounts that contain the text."""
-        return whole(services.accounts.list(text))
+        return whole(services.account_list.lines(text))
 
     def key(self, row: AccountLine) -> Hashable:
         """Tell accounts apart by their id."""
@@ -70,9 +71,14 @@ class Accounts(ListPage):
         """Return an account's name."""
         return row.name
 
-    def form(self, row: AccountLine | None) -> AccountForm:
+    def form(self, row: AccountLine | None) -> "AccountForm":
         """Return the form of an account."""
-        return AccountForm((*self.path, row.name if row else "Insert"), of=row.id if row else None)
+        return self._form("Insert") if row is None else self._form(row.name, of=row.id)
+
+    def _form(self, name: str, *, of: UUID | None = None, test: bool = False) -> "AccountForm":
+        from tui.screens.email_account import AccountForm  # the list stands sooner without it
+
+        return AccountForm((*self.path, name), of=of, test=test)
 
     def open_account(self, name: str) -> None:
         """Open an account by its name, as the palette does."""
@@ -82,7 +88,7 @@ class Accounts(ListPage):
         services = await self.services()
         found = await self.ask(lambda: services.accounts.get(name))
         self.list.select(found.id)
-        await self._visit(AccountForm((*self.path, found.name), of=found.id))
+        await self._visit(self._form(found.name, of=found.id))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to import only where the account imports."""
@@ -116,8 +122,7 @@ class Accounts(ListPage):
         """Open the account under the cursor and test it, so that its fields are at hand."""
         row = self.list.current
         if row is not None:
-            form = AccountForm((*self.path, row.name), of=row.id, test=True)
-            self.start(self._visit(form), opens=True)
+            self.start(self._visit(self._form(row.name, of=row.id, test=True)), opens=True)
 
     async def _run(self, job: Coroutine[Any, Any, None]) -> None:
         await job

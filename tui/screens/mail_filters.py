@@ -39,7 +39,7 @@ def _outcomes(_services: "Services") -> Sequence[Option]:
 
 def _accounts(services: "Services") -> Sequence[Option]:
     importing = {p.title for p in PROTOCOLS.values() if p.importer is not None}
-    lines = services.accounts.list()
+    lines = services.account_list.lines()
     return [(line.name, line.name) for line in lines if line.protocol_title in importing]
 
 

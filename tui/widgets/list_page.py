@@ -17,12 +17,12 @@ from services.errors import ServiceError, Stale
 from services.paging import Page as Rows
 from services.text import count
 from tui.widgets.dialogs import Question
-from tui.widgets.form_page import FormPage
 from tui.widgets.page import Page
 from tui.widgets.record_list import Column, RecordList
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
+    from tui.widgets.form_page import FormPage
 
 Saved = tuple[Hashable, str]
 """The key of what was saved, and the sentence that says so."""
@@ -109,7 +109,7 @@ class RowsPage(Page[None]):
         """Open a record."""
         self.open_row(event.row)
 
-    async def _visit(self, form: FormPage[Any]) -> None:
+    async def _visit(self, form: "FormPage[Any]") -> None:
         saved = await self.console.push_screen(form, wait_for_dismiss=True)
         self.come_back(saved)
 
@@ -140,7 +140,7 @@ class ListPage(RowsPage):
         """What the records are, as commands name them."""
         raise NotImplementedError
 
-    def form(self, row: Any | None) -> FormPage[Any] | None:
+    def form(self, row: Any | None) -> "FormPage[Any] | None":
         """Return the form of a row, or of a new one."""
         raise NotImplementedError
 
