@@ -25,12 +25,13 @@ def hand_in(submission: Submission, config: Config) -> str:
             from services.bootstrap import build
 
             services = build(config)
+            submissions = services.submissions
     except ServiceError:
         if not folder.usable:
             raise
         return _drop(submission, folder, config)  # the worker takes it once the store is back
     try:
-        accepted = services.submissions.accept(submission)
+        accepted = submissions.accept(submission)
     finally:
         services.close()
     return f"Queued as {accepted.id} with Message-ID {accepted.message_id}."

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.errors import Cancelled, NotFound, ServiceError
+from services.loading import loading
 from tui.cli.codes import DONE, FAILED
 from tui.cli.common import Json, opened, single
 from tui.cli.output import say, write, write_json, write_table
@@ -55,8 +56,10 @@ def _run(services: "Services", name: str, *, rehearse: bool, reconcile: bool) ->
     from tui.cli.interrupts import cancelling
     from tui.cli.progress import shown
 
+    with loading("services.importing.run"):
+        importing = services.importing
     with cancelling() as cancel, shown(name) as tell:
-        return services.importing.run(
+        return importing.run(
             name,
             trigger="command",
             surroundings=Surroundings(services.config, cancel, say),
