@@ -58,7 +58,7 @@ async def test_mail_without_sender_and_subject_says_so_dimly(
             assert "(no sender)" in row
             assert "(no subject)" in row
     async with console(folder, *MAIL, "enter") as driver:
-        assert driver.sees("From (no sender)")
+        assert driver.sees("From (no sender) To (no recipients)")
         assert driver.sees("Subject (no subject)")
 
 

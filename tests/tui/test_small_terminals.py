@@ -68,6 +68,17 @@ async def test_help_is_read_to_its_end(folder: Path, size: tuple[int, int]) -> N
         assert driver.sees("Esc Close")
 
 
+@pytest.mark.parametrize(("key", "last"), [("e", "Why"), ("m", "Assigned"), ("o", "State")])
+async def test_every_column_of_a_list_stands_on_the_screen(
+    folder: Path, key: str, last: str
+) -> None:
+    async with console(folder, key, size=(60, 15)) as driver:
+        head = next(line for line in driver.text().splitlines() if "Subject" in line)
+        assert last in head
+        rooms = [room for _column, room in driver.screen.list.widths(60)]
+        assert 2 + sum(room + 1 for room in rooms) <= 60
+
+
 @pytest.mark.parametrize(("protocol", "secret"), [("i", "password"), ("o", "client_secret")])
 async def test_the_repeat_of_a_secret_is_seen_where_it_is_typed(
     folder: Path, protocol: str, secret: str

@@ -118,7 +118,7 @@ def previewed(view: MailView, now: datetime) -> Sequence[Paragraph]:
 def _people(view: MailView) -> Iterable[Paragraph]:
     line = view.line
     yield Paragraph(*named(line.sender, "(no sender)"), label="From")
-    yield Paragraph(view.recipients, label="To")
+    yield Paragraph(*named(view.recipients, "(no recipients)"), label="To")
     yield Paragraph(*named(line.subject, "(no subject)"), label="Subject")
     if line.contact:
         yield Paragraph(line.contact, label="Contact")

@@ -49,6 +49,9 @@ from tui.widgets.records import Chooser, Records
 LIMIT = 100
 """Rows fetched at once: a few screenfuls."""
 
+LEAST = 8
+"""Cells below which no column is narrowed."""
+
 Fetch = Callable[[str, str | None, int], Page[Any]]
 
 
@@ -295,10 +298,16 @@ class RecordList(Vertical):
     # ------------------------------------------------------------------ drawing
 
     def widths(self, width: int) -> list[tuple[Column, int]]:
-        """Share the width out: fixed columns first, the rest to the one of width 0."""
-        fixed = sum(entry.width + 1 for entry in self.columns if entry.width) + 3
-        rest = max(width - fixed, 8)
-        return [(entry, entry.width or rest) for entry in self.columns]
+        """Share the width out: fixed columns first, the rest to the one of width 0.
+
+        Where too little would be left for that one, the widest of the others give way.
+        """
+        fixed = [entry.width for entry in self.columns]
+        room = width - 2 - len(fixed)  # the gap after the last one may be off the screen
+        while room - sum(fixed) < LEAST and max(fixed) > LEAST:
+            fixed[fixed.index(max(fixed))] -= 1
+        rest = max(room - sum(fixed), LEAST)
+        return [(entry, own or rest) for entry, own in zip(self.columns, fixed, strict=True)]
 
     def nothing(self) -> str:
         """Return what stands in the place of rows."""
