@@ -4,8 +4,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from services.errors import ServiceError
 
@@ -13,12 +12,10 @@ SYSTEM_FOLDER = Path("/var/lib/tourmail")
 """Shared by the administrators of one host (group tourmail), where it exists."""
 
 
-class Config(BaseSettings):
+class Config(BaseModel):
     """Every `TOURMAIL_…` variable that the product knows."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="TOURMAIL_", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     database_url: SecretStr | None = None
     """SQLAlchemy URL of the store; it may hold a password, so it is never shown."""
@@ -81,8 +78,9 @@ class Config(BaseSettings):
 
 def read_config() -> Config:
     """Return the configuration. Raises ServiceError naming the first variable that is wrong."""
+    given = {name: os.environ.get(f"TOURMAIL_{name}".upper()) for name in Config.model_fields}
     try:
-        return Config()
+        return Config.model_validate({name: value for name, value in given.items() if value})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         variable = f"TOURMAIL_{first['loc'][0]}".upper()

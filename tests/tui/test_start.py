@@ -17,7 +17,7 @@ from tui.app import Console
 
 HEAVY = (
     "sqlmodel", "sqlalchemy", "pydantic", "msal", "requests", "imapclient", "alembic",
-    "cryptography", "typer", "email_validator", "inscriptis", "pydantic_settings", "procrastinate",
+    "cryptography", "typer", "email_validator", "inscriptis", "procrastinate",
     "psycopg", "sqlite3", "tomlkit", "cronsim", "tzlocal", "idna", "services.bootstrap", "models",
 )  # fmt: skip
 

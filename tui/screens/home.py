@@ -108,7 +108,7 @@ class Home(MenuPage):
     async def _offer_upgrade(self, error: ServiceError) -> None:
         """An older store is upgraded only when somebody says so."""
         # Both are loaded already: opening the store has just failed.
-        from services.config import Config
+        from services.config import read_config
         from services.store.schema import SchemaOutdated
 
         if not isinstance(error, SchemaOutdated) or self._asked:
@@ -119,7 +119,7 @@ class Home(MenuPage):
             from services.upgrade import upgrade
 
             self.say("busy", f"Upgrading the store{glyphs().ellipsis}")
-            config = self.console.config or Config()
+            config = self.console.config or read_config()
             done = await self.ask(lambda: upgrade(config))
             self.console.open_services()
             await self._look()
