@@ -26,6 +26,9 @@ _WORD_CHARACTERS = 60
 MOST_WORDS = 200
 """SQLite's expressions are 1,000 deep at most, and its patterns for LIKE have 50,000 bytes."""
 
+_MOST_BYTES = 500_000
+"""PostgreSQL takes a megabyte of words with their places; a contact of an agent has some 35."""
+
 ID_BITS = 29
 ID_MASK = (1 << ID_BITS) - 1
 _SECONDS = 1 << (63 - ID_BITS)
@@ -42,7 +45,13 @@ def fold(text: str) -> str:
         words = _OTHER.sub(" ", _without_marks(text)).split()
     if max(map(len, words), default=0) > _WORD_CHARACTERS:
         words = [word[:_WORD_CHARACTERS] for word in words]
-    return " ".join(words)
+    return _cut(" ".join(words))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _MOST_BYTES // 4:  # octets of the longest character
+        return text
+    return text.encode()[:_MOST_BYTES].decode(errors="ignore")
 
 
 def _without_marks(text: str) -> str:
