@@ -18,7 +18,7 @@ def write_texts(session: Session, rows: Sequence[MailRow]) -> None:
     whole = select(RawMailRow.mail_id, RawMailRow.data).where(
         col(RawMailRow.mail_id).in_(ids), col(RawMailRow.complete)
     )
-    bodies = {id_: skim(data).text for id_, data in session.exec(whole)}
+    bodies = {id_: skim(data).words for id_, data in session.exec(whole)}
     session.exec(delete(MailTextRow).where(col(MailTextRow.mail_id).in_(ids)))
     texts = [
         text_row(row.id or 0, row.model_dump(), bodies.get(row.id or 0, "")) for row in rows

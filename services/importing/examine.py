@@ -14,7 +14,7 @@ from services.importing.fingerprint import content_digest, header_digest, identi
 from services.importing.headers import HeaderFacts
 from services.importing.judge import is_bounce, judge
 from services.importing.ledger import Entry, Fingerprints
-from services.importing.parse import NOTHING_READ, skim
+from services.importing.reading import Reading, Unread, skimmed
 from services.importing.verdict import Background, Finding, Verdict
 from services.protocols.base import Body, Header, Surroundings
 from services.sending.compose import parse_token
@@ -38,6 +38,10 @@ class Draft:
     wants_body: bool
     copy: Fingerprints | None = None
     """What is here already with the same headers."""
+
+    def unread(self, raw: bytes) -> Unread:
+        """Return the whole message, to be read."""
+        return Unread(raw, self.header.block, self.prints.identity)
 
 
 class Examiner:
@@ -154,12 +158,15 @@ class Examiner:
             prints = Fingerprints(size=prints.size, mail_id=self._mail_of(draft.copy))
         return Entry(header.item, draft.verdict, prints, draft.facts, header.received, header.block)
 
-    def by_body(self, draft: Draft, body: Body) -> Entry:
-        """Decide a message for good by all of it, or by why that did not come."""
+    def by_body(self, draft: Draft, body: Body, reading: Reading | None = None) -> Entry:
+        """Decide a message for good by all of it, or by why that did not come.
+
+        `reading` is what was read of it, where somebody has done that already.
+        """
         if body.data is None:
             finding = Finding(draft.facts, draft.header.size, body.fault or "it is empty")
             return self.by_header(replace(draft, verdict=judge(finding, draft.background)))
-        content = content_digest(body.data, draft.header.block, draft.prints.identity)
+        content = reading.content if reading else content_digest(*draft.unread(body.data))
         prints = replace(draft.prints, content=content)
         copies = self._alike(prints)
         copy = next((c for c in copies if c.content == prints.content), None)
@@ -167,12 +174,12 @@ class Examiner:
             return ledger.known(self.by_header(draft), self._mail_of(copy))
         copies.append(prints)
         verdict = _guarded(_UNREADABLE, self._judged_whole, draft, body.data)
-        return self._entry(replace(draft, verdict=verdict, prints=prints), body.data)
+        return self._entry(replace(draft, verdict=verdict, prints=prints), body.data, reading)
 
-    def _entry(self, draft: Draft, raw: bytes) -> Entry:
+    def _entry(self, draft: Draft, raw: bytes, reading: Reading | None) -> Entry:
         if not draft.verdict.keeps_body:
             return self.by_header(draft)
-        found = _guarded(NOTHING_READ, skim, raw)
+        found = reading.skimmed if reading else skimmed(raw)
         return replace(self.by_header(draft), raw=raw, complete=True, skimmed=found)
 
     def _judged_whole(self, draft: Draft, raw: bytes) -> Verdict:

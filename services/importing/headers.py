@@ -15,7 +15,6 @@ from email.utils import getaddresses, parsedate_to_datetime
 from functools import cached_property
 from itertools import islice
 
-from models.fields import address_key
 from services.importing.authentication import FIELDS, Authentication, authentication
 
 _FIELD = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
@@ -54,6 +53,8 @@ class Address:
     @property
     def key(self) -> str:
         """The form in which addresses compare."""
+        from models.fields import address_key  # pydantic, which the reader does without
+
         return address_key(self.address)
 
     def __str__(self) -> str:

@@ -221,7 +221,7 @@ class Book:
         ]
         session.connection().execute(insert(RawMailRow), raws)
         texts = [
-            text_row(id_, mail, entry.skimmed.text)
+            text_row(id_, mail, entry.skimmed.words)
             for id_, mail, entry in zip(ids, values, entries, strict=True)
         ]
         session.connection().execute(insert(MailTextRow), texts)

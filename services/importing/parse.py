@@ -25,6 +25,7 @@ from services.importing.headers import (
     storable,
 )
 from services.importing.split import Irregular, split
+from services.store.folding import BODY_CHARACTERS, fold
 
 _PARTS = 1_000
 _DEPTH = 200
@@ -34,7 +35,6 @@ _HTML_CHARACTERS = 500_000
 _STEPS = 10_000_000
 """Lines times the boundaries that each is compared with: some seconds of the parser's time."""
 
-_SKIMMED = 16_000
 _SKIMMED_HTML = 200_000
 
 # Neither backtracks: what is never closed goes to the end at once.
@@ -125,8 +125,8 @@ class Skimmed:
     """What an import notes of a whole message."""
 
     attachments: int = 0
-    text: str = ""
-    """The beginning of its body, to be found by; HTML without its tags."""
+    words: str = ""
+    """The beginning of its body, folded, to be found by; HTML without its tags."""
 
 
 NOTHING_READ = Skimmed()
@@ -136,17 +136,16 @@ def skim(raw: bytes) -> Skimmed:
     """Return what `preview` would show, in short and at a lower cost."""
     parts = leaves(raw)
     body, files = _sorted(parts)
-    return Skimmed(
-        len(files), _words(body) if body is not None else _flat_text(raw, parts)[:_SKIMMED]
-    )
+    text = _beginning(body) if body is not None else _flat_text(raw, parts)
+    return Skimmed(len(files), fold(text[:BODY_CHARACTERS]))
 
 
-def _words(part: Message) -> str:
+def _beginning(part: Message) -> str:
     """Return the beginning of a text part, roughly: rendering HTML would take 5 ms a message."""
     text = storable(charset_decoded(content(part)[:_SKIMMED_HTML], _charset(part)))
     if part.get_content_type() == "text/html":
         text = unescape(_TAG.sub(" ", _UNSEEN.sub(" ", text)))
-    return text[:_SKIMMED]
+    return text
 
 
 def leaves(raw: bytes) -> list[Message]:

@@ -17,8 +17,10 @@ from models.mail import Outcome
 from services.errors import ServiceError
 from services.importing import ledger
 from services.importing.ahead import Ahead
+from services.importing.apart import Apart
 from services.importing.examine import Draft, Examiner
 from services.importing.ledger import Entry, Fingerprints, vanished
+from services.importing.reading import Reading
 from services.importing.result import Counts, Progress
 from services.protocols.base import Body, Header, Importer, Listing, Page, Surroundings
 from services.store.engine import Store
@@ -29,6 +31,8 @@ AHEAD = 2
 """Batches that are fetched while one is judged and stored."""
 _LOOKED_UP = 500
 T = TypeVar("T")
+Whole = tuple[Body, Reading | None]
+"""A body, and what was read of it apart."""
 
 
 class Recorder(Protocol):
@@ -72,7 +76,7 @@ class _Batch:
     """Messages that are settled together, their bodies, as far as they are wanted, on their way."""
 
     drafts: Sequence[Draft]
-    bodies: Future[list[Body]]
+    bodies: Future[list[Whole]]
     turn: _Turn | None
 
 
@@ -91,6 +95,7 @@ class Walk:
         """Take the open mailbox, and where the decisions go."""
         self._store, self._importer, self._account = store, importer, account
         self._recorder, self._around, self._progress = recorder, surroundings, progress
+        self._apart = Apart(surroundings.cancel)
         self.counts = Counts()
         self.listed = self.early = 0
         self.cursor: str | None = None
@@ -102,7 +107,7 @@ class Walk:
         """
         self.counts.server_count = listing.server_count
         examiner = Examiner(self._store, self._account, self._recorder.copies, self._around, AHEAD)
-        with Ahead(self._around.cancel, self._importer.at_once) as ahead:
+        with self._apart, Ahead(self._around.cancel, self._importer.at_once) as ahead:
             for batch in _some_ahead(self._batches(listing, examiner, ahead)):
                 self._around.cancel.check()
                 self._settle(batch, listing, examiner, save_cursor)
@@ -199,16 +204,22 @@ class Walk:
                     missing.pop(header.item, None)
             yield _Chunk(last, _Turn(page, len(known), list(missing)))
 
-    def _bodies(self, drafts: Sequence[Draft]) -> list[Body]:
-        wanted = [draft.header.item for draft in drafts if draft.wants_body]
-        return list(self._importer.bodies(wanted)) if wanted else []
+    def _bodies(self, drafts: Sequence[Draft]) -> list[Whole]:
+        """Fetch what is wanted of a batch, and have it read apart where that pays."""
+        wanted = {draft.header.item: draft for draft in drafts if draft.wants_body}
+        bodies = list(self._importer.bodies(list(wanted))) if wanted else []
+        messages = [wanted[body.item].unread(body.data or b"") for body in bodies]
+        return list(zip(bodies, self._apart.read(messages), strict=True))
 
     def _entries(
-        self, examiner: Examiner, drafts: Sequence[Draft], bodies: Iterable[Body]
+        self, examiner: Examiner, drafts: Sequence[Draft], bodies: Iterable[Whole]
     ) -> list[Entry]:
         """Decide a batch for good by its bodies; what vanished meanwhile is gone."""
         wanted = {draft.header.item: draft for draft in drafts if draft.wants_body}
-        found = {body.item: examiner.by_body(wanted[body.item], body) for body in bodies}
+        found = {
+            body.item: examiner.by_body(wanted[body.item], body, reading)
+            for body, reading in bodies
+        }
         for draft in drafts:
             if not draft.wants_body:
                 found[draft.header.item] = examiner.by_header(draft)

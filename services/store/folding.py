@@ -10,11 +10,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from models.contacts import PartyForm
-from models.mail import OutboxRow
 from services.errors import ServiceError
+
+if TYPE_CHECKING:  # not needed by those who only fold
+    from models.contacts import PartyForm
+    from models.mail import OutboxRow
 
 BODY_CHARACTERS = 16_000
 """How much of a body is indexed: indexing costs an import more than parsing does, PostgreSQL
@@ -104,25 +106,26 @@ def place(received: datetime, mail_id: int) -> int:
     return second << ID_BITS | mail_id & ID_MASK
 
 
-def text_row(mail_id: int, mail: Mapping[str, Any], body: str) -> dict[str, Any]:
+def text_row(mail_id: int, mail: Mapping[str, Any], words: str) -> dict[str, Any]:
     """Return the row of `mail_text` that a message is found by.
 
-    `mail` has the values of its row in `mail`; a body is "" where only headers are kept.
+    `mail` has the values of its row in `mail`; `words` are those of its body, folded, "" where only
+    headers are kept.
     """
     people = (mail["from_name"], mail["from_address"], mail["recipients"])
     head = " ".join((mail["subject"], *people, mail["booking"] or ""))
-    text = f"{fold(head)} {fold(body[:BODY_CHARACTERS])}".strip()  # one of them is often ASCII
+    text = f"{fold(head)} {words}".strip()
     return {"place": place(mail["received_at"], mail_id), "mail_id": mail_id, "text": text}
 
 
-def outbox_text(row: OutboxRow, recipients: Iterable[str]) -> str:
+def outbox_text(row: "OutboxRow", recipients: Iterable[str]) -> str:
     """Return what an outgoing message is found by; recipients are addresses."""
     return fold(
         " ".join((row.subject, row.booking or "", row.message_id, row.account_name, *recipients))
     )
 
 
-def party_text(form: PartyForm) -> str:
+def party_text(form: "PartyForm") -> str:
     """Return what an agent or supplier is found by."""
     people = (word for contact in form.contacts for word in (contact.name, contact.email))
     return fold(" ".join((form.code, form.name, *people)))

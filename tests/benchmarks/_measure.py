@@ -1,16 +1,20 @@
 """Runs a command and tells its time, CPU and memory; contestants take turns in every round.
 
 The command is started by a small process of its own: Linux counts the memory of whoever starts a
-process towards that process' peak (getrusage(2), ru_maxrss).
+process towards that process' peak (getrusage(2), ru_maxrss). Memory is that of the command and of
+the processes it starts together: the sum of their peaks, looked at while they live.
 """
 
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 LIMIT = 600
@@ -19,7 +23,7 @@ LIMIT = 600
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took: seconds, seconds of CPU with its children, megabytes at most."""
+    """What one run took: seconds, and with its children seconds of CPU and megabytes at most."""
 
     wall: float
     cpu: float = 0.0
@@ -87,11 +91,32 @@ def show(runs: Mapping[str, Sequence[Run]], messages: int, *against: str) -> Non
 def _child(command: list[str]) -> int:
     started = time.perf_counter()
     pid = os.posix_spawnp(command[0], command, os.environ)
+    done = threading.Event()
+    peaks = [0]
+    watch = threading.Thread(target=_watch, args=(pid, done, peaks))
+    watch.start()
     _, status, used = os.wait4(pid, 0)
     wall = time.perf_counter() - started
+    done.set()
+    watch.join()
     cpu = used.ru_utime + used.ru_stime
-    print(json.dumps({"wall": wall, "cpu": cpu, "peak": used.ru_maxrss / 1024}))
+    peak = max(used.ru_maxrss, *peaks) / 1024
+    print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak}))
     return os.waitstatus_to_exitcode(status)
+
+
+def _watch(pid: int, done: threading.Event, peaks: list[int]) -> None:
+    """Note, ten times a second, the kilobytes that a process and its children have had at most."""
+    while not done.wait(0.1):
+        with suppress(OSError):  # it has ended meanwhile
+            tasks = Path(f"/proc/{pid}/task").glob("*/children")
+            family = [str(pid), *(child for task in tasks for child in task.read_text().split())]
+            peaks.append(sum(map(_peak, family)))
+
+
+def _peak(pid: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next((int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line), 0)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def letters(services: Services) -> tuple[int, int]:
     """Two letters that are indexed: the one above with a body, and one without."""
     first, second = add(services, 2, indexed=False)
     rows = [
-        text_row(first, LETTER, "We confirm\nfour twin rooms."),
+        text_row(first, LETTER, fold("We confirm\nfour twin rooms.")),
         text_row(second, LETTER | {"subject": "Four rooms", "from_name": ""}, ""),
     ]
     with services.store.write() as session:
@@ -160,7 +160,7 @@ old = st.characters().filter(lambda char: unicodedata.ucd_3_2_0.category(char) !
 @given(st.text(old, min_size=1, max_size=50))
 def test_every_text_is_found_by_itself(services: Services, text: str) -> None:
     (number,) = add(services, indexed=False)
-    row = text_row(number, LETTER, text)
+    row = text_row(number, LETTER, fold(text))
     with services.store.write() as session:
         session.connection().execute(insert(MailTextRow), [row])
     if terms(text):
