@@ -10,7 +10,6 @@ from sqlmodel import col, delete
 
 from models.work import WorkerRow
 from services.cancel import Cancel
-from services.errors import ServiceError
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -65,8 +64,8 @@ class Heart:
     def _try_to_beat(self) -> None:
         try:
             self._beat()
-        except ServiceError:
-            return  # the store is away for a moment; the next beat comes soon
+        except Exception:  # noqa: BLE001 - the next beat comes soon, and a stop must end the work
+            return
 
     def _beat(self) -> None:
         now = self._services.now()
