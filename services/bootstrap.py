@@ -7,6 +7,7 @@ from functools import cached_property
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
+from services.account_list import AccountList
 from services.actor import Actor, current_actor, new_holder
 from services.config import Config, read_config
 from services.key_ring import open_ring
@@ -16,7 +17,6 @@ from services.store.server import DatabaseClock
 from services.vault import Vault
 
 if TYPE_CHECKING:
-    from services.account_list import AccountList
     from services.account_text import AccountText
     from services.accounts import AccountService
     from services.codes import CodeService
@@ -49,7 +49,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Services:
-    """Everything the product does, for a face to call. Each is loaded when it is asked for."""
+    """Everything the product does, for a face to call. Most is loaded when it is asked for."""
 
     config: Config
     store: Store
@@ -83,10 +83,8 @@ class Services:
         )
 
     @cached_property
-    def account_list(self) -> "AccountList":
+    def account_list(self) -> AccountList:
         """Email accounts, as lists show them."""
-        from services.account_list import AccountList
-
         return AccountList(self.store, self.now)
 
     @cached_property
