@@ -4,7 +4,6 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +17,8 @@ from tests.servers.cloud.contoso import Contoso
 from tests.servers.meddler import Fault, Meddler, untouched
 from tests.services.importing.conftest import GUIDE, letter
 from tests.services.protocols.office365.graph_desk import SWIFT
-from tests.services.protocols.office365.whole.conftest import Cloud, Desk, raw
-from tests.stores import Clock, add_codes, save, services_in
+from tests.services.protocols.office365.whole.conftest import Desk, raw
+from tests.stores import Clock, save
 
 READ = 0.8
 """Seconds for every answer."""
@@ -42,23 +41,9 @@ def line(contoso: Contoso, monkeypatch: pytest.MonkeyPatch) -> Iterator[Meddler]
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def desk(tmp_path: Path, clock: Clock, contoso: Contoso, line: Meddler) -> Iterator[Desk]:
-    Cloud(contoso)  # forgets tokens and pauses of earlier clouds
-    services = services_in(
-        tmp_path,
-        clock,
-        ca_bundle=contoso.bundle,
-        o365_login_url=contoso.cloud.login_url,
-        graph_url=contoso.cloud.graph_url,
-    )
-    add_codes(services)
-    yield Desk(services, contoso)
-    services.close()
+def desk(line: Meddler, desk: Desk) -> Desk:
+    """The desk at the end of that line, which is laid first."""
+    return desk
 
 
 def spoil(line: Meddler, direction: str, fault: Fault | None) -> None:
