@@ -158,6 +158,9 @@ async def test_a_message_that_says_nothing_is_asked_about(folder: Path, office: 
         assert office.outbox.list().rows == []
         await driver.press("ctrl+s", "s")
         assert driver.sees("Queued for 1 recipient.")
+        assert driver.sees("anna@agent.test (no subject)")
+        await driver.press("enter")
+        assert driver.sees("Subject (no subject)")
     assert len(office.outbox.list().rows) == 1
 
 

@@ -10,6 +10,7 @@ from models.mail import OutboxState
 from services.paging import Page as Rows
 from services.sending.views import OutboxMessage
 from services.text import count, counted_words, figure
+from tui.screens.mail_columns import named
 from tui.screens.new_message import NewMessage
 from tui.screens.outbox_message import OutboxMessagePage, act, offered, state_tone
 from tui.screens.send_due import SendDue
@@ -63,7 +64,7 @@ class Outbox(RowsPage):
         """Return what fits the width."""
         narrow = [
             Column("To", 22, lambda row: row.to),
-            Column("Subject", 0, lambda row: row.subject),
+            Column("Subject", 0, lambda row: named(row.subject, "(no subject)")),
             Column("State", 17, self._state),
         ]
         if self.size.width < WIDE:

@@ -14,6 +14,7 @@ from services.errors import ServiceError
 from services.results import reasons
 from services.sending.views import OutboxMessage, RecipientView
 from services.text import count, plain_lines, size_words
+from tui.screens.mail_columns import named
 from tui.widgets.dialogs import Question
 from tui.widgets.page import Page
 from tui.widgets.paper import MOST, Paper, Paragraph
@@ -212,7 +213,7 @@ def _content(preview: "Preview") -> Iterable[Paragraph]:
 def _described(message: OutboxMessage, now: datetime) -> Iterable[Paragraph]:
     yield Paragraph(message.state, state_tone(message.state), "State")
     yield Paragraph(message.header_from, label="From")
-    yield Paragraph(message.subject, label="Subject")
+    yield Paragraph(*named(message.subject, "(no subject)"), label="Subject")
     if message.booking:
         yield Paragraph(message.booking, label="Booking")
     if message.contact:
