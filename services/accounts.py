@@ -94,7 +94,7 @@ class AccountService:
         """
         with self._store.read() as session:
             settings = self._with_stored(session, account.id, account.settings, frozenset())
-        _require_secrets(account.name, settings)
+        _require_secrets(settings)
         return settings
 
     def filled_draft(self, draft: AccountDraft, of: uuid.UUID | None) -> ProtocolSettings:
@@ -314,12 +314,12 @@ def _refuse(errors: Mapping[str, str]) -> None:
         raise InvalidInput(errors)
 
 
-def _require_secrets(name: str, settings: ProtocolSettings) -> None:
+def _require_secrets(settings: ProtocolSettings) -> None:
     present = frozenset(f for f in settings.secret_fields() if getattr(settings, f) is not None)
     for field in settings.secret_errors(present):
         title = type(settings).model_fields[field].title
         raise ServiceError(
-            f"{name} has no {title}.", "Open the account and type it.", f"settings.{field}"
+            f"No {title} is stored.", "Open the account and type it.", f"settings.{field}"
         )
 
 

@@ -94,10 +94,10 @@ class ImportService:
         account = self._accounts.get(name)
         if account.importing is None:
             title = PROTOCOLS[account.protocol].title
-            raise ServiceError(f"{account.name} does not import: {title} only sends.")
+            raise ServiceError(f"This account does not import: {title} only sends.")
         if not account.importing.enabled:
             raise ServiceError(
-                f"{account.name} does not import.",
+                "This account does not import.",
                 "Tick Import on the account's Import tab.",
                 "importing.enabled",
             )

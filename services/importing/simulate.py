@@ -71,7 +71,7 @@ class Simulator:
         account = self._accounts.get(account_name)
         if account.importing is None:
             title = PROTOCOLS[account.protocol].title
-            raise ServiceError(f"{account.name} does not import: {title} only sends.")
+            raise ServiceError(f"This account does not import: {title} only sends.")
         return self._told(account, self._judged(account, raw))
 
     def _judged(self, account: Account, raw: bytes) -> Entry:

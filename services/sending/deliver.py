@@ -120,7 +120,8 @@ class Deliverer:
             self._postpone(work, _bug(error))
 
     def _postpone(self, work: "_Round", error: ServiceError) -> None:
-        work.around.say(str(error))
+        if work.only is None:  # whoever asked for one message reads its own last words
+            work.around.say(f"{work.name}: {error}")
         with self._store.write() as session:
             put_off, given_up = postpone.postpone(
                 session, self._due(work), error, self._now(), self._random.random
@@ -138,6 +139,7 @@ class Deliverer:
         account = self._account(work)
         if account is None:
             return
+        work.name = account.name
         settings = self._accounts.filled(account)
         with self._connections.hold(
             settings.mailbox(),
@@ -158,8 +160,9 @@ class Deliverer:
         """Return the account whose mail it is; without one the mail fails."""
         if work.account_id is not None:
             return self._accounts.get(work.account_id)
+        words = "The account that accepted it was deleted."
         with self._store.write() as session:
-            postpone.fail(session, self._due(work), "The account that accepted it was deleted.")
+            work.tally.add(Tally(failed=postpone.fail(session, self._due(work), words)))
         return None
 
     def _anything_due(self, work: "_Round") -> bool:
@@ -173,7 +176,7 @@ class Deliverer:
         open_sender = protocol(account.protocol).sender
         if open_sender is None:
             raise ServiceError(
-                f"The account {account.name} cannot send any more.",
+                "This account cannot send any more.",
                 "Its protocol was changed; resend from the outbox once it can.",
             )
         own = account.email.default_email if account.email else ""
@@ -284,6 +287,8 @@ class _Round:
     around: Surroundings
     stop: Callable[[], bool]
     tally: Tally
+    name: str = "Outbox"
+    """The account's, once it is read."""
     due: ColumnElement[bool] | None = None
     """What may be sent, at the moment a statement runs."""
     unanswered: Claimed | None = None

@@ -24,6 +24,16 @@ class Work(Tally):
     imports: int = 0
     imports_failed: int = 0
 
+    @property
+    def succeeded(self) -> int:
+        """How much of it is done."""
+        return self.sent + self.imports
+
+    @property
+    def in_vain(self) -> int:
+        """How much was tried without success, mail that is tried again included."""
+        return self.total - self.sent + self.imports_failed
+
 
 class Crew:
     """Sends, imports and reports. What goes wrong with one thing is said, and ends no other."""

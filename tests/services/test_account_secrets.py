@@ -81,5 +81,5 @@ def test_an_account_without_its_secret_says_so_when_it_connects(services: Servic
     saved = save(services, imap_raw())
     with services.store.write() as session:
         services.vault.remove(session, saved.id)
-    with pytest.raises(ServiceError, match="RESERVATIONS has no Password"):
+    with pytest.raises(ServiceError, match="No Password is stored"):
         services.accounts.filled(saved)

@@ -218,7 +218,7 @@ def test_a_new_account_has_no_secret_yet_and_is_saved_without_only_when_asked(
     assert list(caught.value.errors) == ["line 2, RESERVATIONS, password"]
     assert services.account_list.lines() == []
     services.account_text.apply(planned, without_secrets=True)
-    with pytest.raises(ServiceError, match="has no Password"):
+    with pytest.raises(ServiceError, match="No Password is stored"):
         services.accounts.filled(services.accounts.get("RESERVATIONS"))
     assert not plan(services, IMAP).drift
 

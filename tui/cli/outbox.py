@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from models.mail import OutboxState
-from services.errors import ServiceError
+from services.errors import NotFound, ServiceError
 from services.text import count, plain_lines
 from tui.cli.codes import of_several
 from tui.cli.common import Filter, Json, group, opened
@@ -90,6 +90,8 @@ def _each(
         for one in which:
             try:
                 done.append(decide(services.outbox, one))
+            except NotFound as error:
+                say(str(error))
             except ServiceError as error:
                 say(f"{one}: {error}")
             else:

@@ -23,7 +23,8 @@ def app(_name: str) -> typer.Typer:
 def work(once: Once = False, json: Json = False) -> None:
     """Send and import what is due, until SIGTERM or Ctrl+C, which finish or hand back.
 
-    With --once, exits with 1 or 3 where imports failed; what became of messages is counted only.
+    With --once, exits with 1 where nothing that was due succeeded and with 3 where a part did not:
+    imports that failed, and mail that is not sent, to be tried again or not.
     """
     from services.worker.embedded import run
     from tui.cli.interrupts import cancelling
@@ -42,4 +43,4 @@ def work(once: Once = False, json: Json = False) -> None:
     if stop.requested and stop.number == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
     if once:
-        raise typer.Exit(of_several(tally.imports + tally.sent, tally.imports_failed))
+        raise typer.Exit(of_several(tally.succeeded, tally.in_vain))

@@ -166,7 +166,7 @@ def test_a_message_is_tried_from_a_file_or_standard_input(desk: CommandLine) -> 
     assert "To do    Tick its contact type" in ended.out
     assert len(desk.done("mail", "list", "--json").json) == 5, "nothing was changed"
     refused = desk("mail", "simulate", file, "--account", "send")
-    assert (refused.code, "SEND does not import" in refused.err) == (1, True)
+    assert (refused.code, "This account does not import" in refused.err) == (1, True)
 
 
 def test_an_empty_store_says_that_nothing_was_imported(tourmail: CommandLine) -> None:

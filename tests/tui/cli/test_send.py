@@ -288,3 +288,10 @@ def test_what_waits_in_the_drop_folder_is_told(office: CommandLine) -> None:
     told = office.done("outbox", "list").err
     assert "1 message handed over by programs, for a worker to take." in told
     assert "No worker has been alive lately" in told
+
+
+def test_why_a_message_waits_is_said_once(office: CommandLine, server: SmtpServer) -> None:
+    server.script.replies["AUTH"] = "535 5.7.8 No"
+    ended = office("send", "--to", "a@example.com", "--now")
+    assert ended.code == 0
+    assert ended.err.count("refuses the login") == 1
