@@ -24,7 +24,15 @@ from tui.cli.account_values import (
 from tui.cli.ask import agree_to_delete, agreeing, on_terminal
 from tui.cli.common import Filter, Json, Yes, group, opened
 from tui.cli.options import Given, takes
-from tui.cli.output import say, tell_deleted, write, write_fields, write_json, write_table
+from tui.cli.output import (
+    say,
+    tell_deleted,
+    unless,
+    write,
+    write_fields,
+    write_json,
+    write_table,
+)
 from tui.cli.secret import ask_secret
 from tui.cli.shown import as_pairs, moment, yes_no
 
@@ -67,7 +75,7 @@ def list_(text: Filter = "", json: Json = False) -> None:
         )
         for line in lines
     ]
-    write_table(titles, rows, "There is no email account yet.")
+    write_table(titles, rows, unless(text, "email account", "There is no email account yet."))
     for line in lines:
         if line.warning:
             say(f"{line.name}: {line.warning}")

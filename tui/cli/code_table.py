@@ -11,7 +11,7 @@ from tui.cli.ask import agree_to_delete
 from tui.cli.common import Filter, Json, Yes, group, opened
 from tui.cli.fields import FieldOption, fields_of
 from tui.cli.options import Given, Key, keyed, takes
-from tui.cli.output import say, tell_deleted, write_fields, write_json, write_table
+from tui.cli.output import say, tell_deleted, unless, write_fields, write_json, write_table
 from tui.cli.shown import as_json, as_pairs
 
 
@@ -41,7 +41,7 @@ def _list(table: CodeTable, every: list[FieldOption]) -> Any:
             return
         rows = [[words for _label, words in _pairs(every, record.values)] for record in records]
         titles = [option.info.title or option.word for option in every]
-        write_table(titles, rows, f"There is no {table.noun} yet.")
+        write_table(titles, rows, unless(text, table.noun, f"There is no {table.noun} yet."))
 
     return run
 

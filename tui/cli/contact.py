@@ -16,7 +16,7 @@ from tui.cli.ask import agree_to_delete
 from tui.cli.common import Filter, Json, Yes, group, opened
 from tui.cli.fields import fields_of
 from tui.cli.options import Given, takes, told_by_option
-from tui.cli.output import tell_deleted, write, write_json, write_table
+from tui.cli.output import tell_deleted, unless, write, write_json, write_table
 from tui.cli.party import tell_saved
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def list_(text: Filter = "", json: Json = False) -> None:
 
     with opened() as services:
         lines = contact_lines(services.store, text)
-    _tell(lines, "There is no contact yet.", json=json)
+    _tell(lines, unless(text, "contact", "There is no contact yet."), json=json)
 
 
 def show(email: Email, json: Json = False) -> None:

@@ -101,13 +101,21 @@ def save(
 def _writes(
     services: "Services", mail_id: int, attachment: int | None, *, every: bool
 ) -> list[Callable[[Path], Path]]:
-    """Return what writes each file that is wanted of a message. Raises NotFound."""
+    """Return what writes each file that is wanted of a message, saying where there is none.
+
+    Raises NotFound.
+    """
     mail = services.mail
     if attachment is not None:
         return [partial(mail.save_attachment, mail_id, attachment)]
     if not every:
         return [partial(mail.save, mail_id)]
-    numbers = range(1, len(mail.get(mail_id).attachments) + 1)
+    view = mail.get(mail_id)
+    if not view.complete:
+        raise NotFound(f"Of mail {mail_id} only the headers are kept.")
+    if not view.attachments:
+        say(f"Mail {mail_id} has no attachments.")
+    numbers = range(1, len(view.attachments) + 1)
     return [partial(mail.save_attachment, mail_id, number) for number in numbers]
 
 

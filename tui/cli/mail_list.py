@@ -63,6 +63,7 @@ def list_(
     """List mail, newest first; --filter looks into subjects, people and bodies."""
     wanted = _wanted(text, outcome, account, _queue(queue, none=no_queue), contact_type)
     with opened() as services:
+        _refuse_unheard_of(services, account)
         _show(services, wanted, limit, json=json)
 
 
@@ -86,6 +87,7 @@ def search(
         raise InvalidInput({"TEXT": "There is no letter or digit to look for."})
     wanted = _wanted(text, outcome, account, _queue(queue, none=no_queue), contact_type)
     with opened() as services:
+        _refuse_unheard_of(services, account)
         _show(services, wanted, limit, json=json)
 
 
@@ -148,9 +150,17 @@ def _show(services: "Services", wanted: "MailFilter", limit: int | None, *, json
         write_table(*_table(rows), _nothing(services))
 
 
+def _refuse_unheard_of(services: "Services", account: str) -> None:
+    """Raise NotFound where neither an account has the name nor mail of one that was deleted."""
+    from services.mail_filter import MailFilter
+
+    if account and not services.mail.count(MailFilter(account=account)):
+        services.accounts.get(account)
+
+
 def _nothing(services: "Services") -> str:
     """Tell a store that nothing was imported into from a search that found nothing."""
-    return "There is no such mail." if services.mail.count() else "No mail was imported yet."
+    return "No mail was found." if services.mail.count() else "No mail was imported yet."
 
 
 def _wanted(

@@ -12,7 +12,15 @@ from services.text import count, plain_lines
 from tui.cli.codes import of_several
 from tui.cli.common import Filter, Json, group, opened
 from tui.cli.listing import Limit, Rows
-from tui.cli.output import say, write, write_fields, write_json, write_json_rows, write_table
+from tui.cli.output import (
+    say,
+    unless,
+    write,
+    write_fields,
+    write_json,
+    write_json_rows,
+    write_table,
+)
 from tui.cli.shown import moment
 
 if TYPE_CHECKING:
@@ -44,7 +52,7 @@ def list_(text: Filter = "", state: State = None, limit: Limit = None, json: Jso
         if json:
             write_json_rows(_line(message) for message in rows)
         else:
-            write_table(*_table(rows), "There is no outgoing mail.")
+            write_table(*_table(rows), _nothing(text, state))
         dropped = services.pickup.waiting()
         if dropped:
             say(f"{count(dropped, 'message')} handed over by programs, for a worker to take.")
@@ -149,6 +157,12 @@ def _table(rows: "Rows[OutboxMessage]") -> tuple[tuple[str, ...], list[tuple[str
         )
         for message in rows
     ]
+
+
+def _nothing(text: str, state: OutboxState | None) -> str:
+    if state is None:
+        return unless(text, "outgoing mail", "There is no outgoing mail yet.")
+    return f"No outgoing mail{f' with “{text}”' if text else ''} is {state}."
 
 
 def _facts(message: "OutboxMessage", preview: "Preview") -> dict[str, Any]:

@@ -95,6 +95,11 @@ def write_table(titles: Sequence[str], rows: Iterable[Sequence[str]], empty: str
     write(_fitted(_GAP.join(map(set_cell_size, row, widths)).rstrip()) for row in table)
 
 
+def unless(text: str, noun: str, nothing: str) -> str:
+    """Return what an empty list says: `nothing`, unless it is empty since a text was looked for."""
+    return f"No {noun} contains “{text}”." if text else nothing
+
+
 def write_fields(pairs: Iterable[tuple[str, str]]) -> None:
     """Write labels and values, one line each."""
     known = list(pairs)

@@ -11,7 +11,7 @@ from tui.cli.ask import agree_to_delete
 from tui.cli.common import Filter, Json, Yes, group, opened
 from tui.cli.fields import fields_of
 from tui.cli.options import Given, Key, keyed, takes
-from tui.cli.output import say, tell_deleted, write_json, write_table
+from tui.cli.output import say, tell_deleted, unless, write_json, write_table
 from tui.cli.shown import as_json
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def _list(kind: str) -> Any:
             )
             return
         rows = [(line.code, line.name, str(line.contacts)) for line in lines]
-        write_table(("Code", "Name", "Contacts"), rows, f"There is no {kind} yet.")
+        empty = unless(text, kind, f"There is no {kind} yet.")
+        write_table(("Code", "Name", "Contacts"), rows, empty)
 
     return run
 

@@ -58,7 +58,7 @@ def list_(
         if json:
             write_json_rows(asdict(row) for row in rows)
         else:
-            write_table(*_table(rows), "There is no such queue message.")
+            write_table(*_table(rows), _nothing(text, queue, mine=mine, done=finished))
 
 
 def reassign(which: Ids, to: To = None, members: Everybody = False, json: Json = False) -> None:
@@ -78,6 +78,12 @@ def done(which: Ids, json: Json = False) -> None:
     with opened() as services:
         results = services.queue_messages.done(which)
     finish(results, json=json)
+
+
+def _nothing(text: str, queue: str, *, mine: bool, done: bool) -> str:
+    of = f" in {queue}" if queue else ""
+    state = "yours" if mine else "done" if done else "open"
+    return f"No queue message{of}{f' with “{text}”' if text else ''} is {state}."
 
 
 def _know(user: str, login: str) -> None:

@@ -10,7 +10,7 @@ from services.text import count
 from tui.cli.common import Filter, Json, group, opened
 from tui.cli.importing import Reconcile, import_
 from tui.cli.options import told_by_option
-from tui.cli.output import say, write_json, write_table
+from tui.cli.output import say, unless, write_json, write_table
 from tui.cli.shown import moment, yes_no
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def _list(text: Filter = "", json: Json = False) -> None:
         write_json([_json(line) for line in lines])
         return
     titles = ("Account", "Every", "On", "Next run", "Last", "Result", "Alarm")
-    write_table(titles, [_row(line) for line in lines], "No account has a schedule yet.")
+    empty = unless(text, "schedule", "No account has a schedule yet.")
+    write_table(titles, [_row(line) for line in lines], empty)
 
 
 def _set(

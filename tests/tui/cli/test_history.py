@@ -1,5 +1,10 @@
 """`tourmail history`."""
 
+import pytest
+from sqlmodel import delete
+
+from models.history import ChangeRow
+from services.bootstrap import Services
 from tests.tui.cli.conftest import CommandLine
 
 IMAP = ("--protocol", "imap", "--server", "mail.example.com", "--user", "res@example.com")
@@ -44,7 +49,34 @@ def test_without_a_name_all_of_them_are_told(codes: CommandLine) -> None:
 
 
 def test_what_is_not_there_is_said(codes: CommandLine) -> None:
-    assert "of the queue destination Night" in codes.done("history", "queue", "Night").err
     wrong = codes("history", "bookings")
     assert wrong.code == 2
     assert "contact-type" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("account", "There is no email account NOPE."),
+        ("agent", "There is no agent NOPE."),
+        ("supplier", "There is no supplier NOPE."),
+        ("queue", "There is no queue destination NOPE."),
+        ("contact-type", "There is no contact type NOPE."),
+        ("user", "There is no user NOPE."),
+        ("schedule", "NOPE has no schedule."),
+    ],
+)
+def test_a_record_that_never_was_has_no_history(codes: CommandLine, kind: str, told: str) -> None:
+    for options in ((), ("--json",)):
+        ended = codes("history", kind, "NOPE", *options)
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.err == f"{told} None of that name was ever changed or deleted either.\n"
+
+
+def test_a_record_from_before_there_was_a_history_is_no_error(
+    codes: CommandLine, services: Services
+) -> None:
+    with services.store.write() as session:
+        session.exec(delete(ChangeRow))
+    ended = codes.done("history", "queue", "errors")
+    assert ended.err == "No change of the queue destination errors is known.\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.mail import BAD_BOOKING, MailActionRow
+from models.mail import BAD_BOOKING, MailActionRow, RawMailRow
 from services.bootstrap import Services
 from tests.mails import add
 from tests.stores import START, add_codes, imap_raw, save, services_in, smtp_raw
@@ -99,6 +99,11 @@ def test_what_makes_no_sense_is_refused_in_words(
     assert said in ended.err
 
 
+def test_mail_that_is_not_found_is_no_error(desk: CommandLine) -> None:
+    for words in (("list", "--outcome", "forwarded"), ("search", "nowhere")):
+        assert desk.done("mail", *words).err == "No mail was found.\n"
+
+
 def test_causes_count_open_errors_and_say_what_to_do(desk: CommandLine) -> None:
     found = desk.done("mail", "causes", "--json").json
     assert [(one["reason"], one["sender"], one["count"]) for one in found] == [
@@ -153,6 +158,23 @@ def test_messages_and_attachments_are_saved(desk: CommandLine, tmp_path: Path) -
         *("rates.pdf", "rates (2).pdf", "rates (3).pdf"),
     }
     assert {stat.S_IMODE(file.stat().st_mode) for file in to.iterdir()} == {0o600}
+
+
+def test_what_has_no_attachments_is_said_and_stops_no_other(
+    desk: CommandLine, services: Services, tmp_path: Path
+) -> None:
+    (to := tmp_path / "to").mkdir()
+    options = ("--attachments", "--folder", str(to))
+    ended = desk.done("mail", "save", "4", *options)
+    assert (ended.out, ended.err) == ("", "Mail 4 has no attachments.\n")
+    assert desk.done("mail", "save", "4", *options, "--json").json == []
+    with services.store.write() as session:
+        raw = session.get_one(RawMailRow, 4)
+        raw.complete = False
+        session.add(raw)
+    ended = desk("mail", "save", "4", "1", *options)
+    assert (ended.code, len(ended.out.splitlines())) == (3, 2)
+    assert ended.err == "Of mail 4 only the headers are kept.\n"
 
 
 def test_a_message_is_tried_from_a_file_or_standard_input(desk: CommandLine) -> None:
