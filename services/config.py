@@ -5,11 +5,15 @@ from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from services.errors import ServiceError
+from services.text import plain
 
 SYSTEM_FOLDER = Path("/var/lib/tourmail")
 """Shared by the administrators of one host (group tourmail), where it exists."""
+
+_HTTPS = "an address that begins with https://"
 
 
 class Config(BaseModel):
@@ -23,9 +27,11 @@ class Config(BaseModel):
     """The vault's key ring; by default beside the store's folder, never inside a backup."""
     ca_bundle: Path | None = None
     """PEM file of certificate authorities to trust instead of the system's."""
-    o365_login_url: str | None = Field(None, pattern=r"^https://")
-    graph_url: str | None = Field(None, pattern=r"^https://")
-    max_message_mb: int = Field(25, ge=1, le=1024)
+    o365_login_url: str | None = Field(None, pattern=r"^https://", description=_HTTPS)
+    graph_url: str | None = Field(None, pattern=r"^https://", description=_HTTPS)
+    max_message_mb: int = Field(
+        25, ge=1, le=1024, description="a whole number of megabytes from 1 to 1024"
+    )
     """Mail above this size is not fetched, but listed as an error; handed in, it is refused."""
     drop_folder: Path | None = None
     """Where programs of other users hand mail over; `drop` in the store's folder by default."""
@@ -77,11 +83,16 @@ class Config(BaseModel):
 
 
 def read_config() -> Config:
-    """Return the configuration. Raises ServiceError naming the first variable that is wrong."""
+    """Return the configuration. Raises ServiceError naming every variable that is wrong."""
     given = {name: os.environ.get(f"TOURMAIL_{name}".upper()) for name in Config.model_fields}
     try:
         return Config.model_validate({name: value for name, value in given.items() if value})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        variable = f"TOURMAIL_{first['loc'][0]}".upper()
-        raise ServiceError(f"{variable} cannot be used: {first['msg']}.") from None
+        raise ServiceError(" ".join(map(_wrong, error.errors(include_url=False)))) from None
+
+
+def _wrong(detail: ErrorDetails) -> str:
+    """Say of a variable what it is and what it has to be; what may be secret is never checked."""
+    name = str(detail["loc"][0])
+    given, wanted = plain(str(detail["input"]), 60), Config.model_fields[name].description
+    return f"TOURMAIL_{name.upper()} is “{given}”, but has to be {wanted}."

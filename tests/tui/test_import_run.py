@@ -191,7 +191,10 @@ async def test_why_an_account_cannot_be_imported_is_said(folder: Path, services:
     raw["importing"] |= {"enabled": False}
     save(services, raw)
     async with console(folder, *EMAIL_ACCOUNT, "i") as driver:
-        assert driver.message == "This account does not import. Tick Import on the account's Import tab."
+        assert (
+            driver.message
+            == "This account does not import. Tick Import on the account's Import tab."
+        )
         await driver.press("down", "R")
         assert driver.message == "This account does not import: SMTP only sends."
         assert "i Import" not in driver.text().splitlines()[-1]

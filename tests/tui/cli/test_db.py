@@ -10,6 +10,9 @@ from tests.mails import add
 from tests.stores import services_in
 from tests.tui.cli.conftest import CommandLine
 
+MEGABYTES = "but has to be a whole number of megabytes from 1 to 1024."
+URL = "but has to be an address that begins with https://."
+
 
 @pytest.fixture
 def store(tourmail: CommandLine) -> Path:
@@ -120,8 +123,11 @@ def test_a_current_store_needs_no_upgrade(tourmail: CommandLine, store: Path) ->
         ("DATABASE_URL", "postgresql+psycopg://a:geheim@127.0.0.1:1/x?y=geheim", "has an option"),
         ("DATABASE_URL", "postgresql+psycopg://a:geheim@127.0.0.1:1/x", "does not answer"),
         ("DATABASE_URL", "postgresql+psycopg://a:geheim@h:port/x", "is not the URL"),
-        ("MAX_MESSAGE_MB", "many", "TOURMAIL_MAX_MESSAGE_MB cannot be used"),
-        ("GRAPH_URL", "http://plain.example.com", "TOURMAIL_GRAPH_URL cannot be used"),
+        ("MAX_MESSAGE_MB", "abc", f"TOURMAIL_MAX_MESSAGE_MB is “abc”, {MEGABYTES}"),
+        ("MAX_MESSAGE_MB", "0", f"TOURMAIL_MAX_MESSAGE_MB is “0”, {MEGABYTES}"),
+        ("MAX_MESSAGE_MB", "2.5", f"TOURMAIL_MAX_MESSAGE_MB is “2.5”, {MEGABYTES}"),
+        ("GRAPH_URL", "http://a.test\x1b[2J", f"TOURMAIL_GRAPH_URL is “http://a.test�[2J”, {URL}"),
+        ("O365_LOGIN_URL", "a.test", f"TOURMAIL_O365_LOGIN_URL is “a.test”, {URL}"),
     ],
 )
 def test_a_wrong_setting_is_told_by_its_variable(
@@ -132,6 +138,19 @@ def test_a_wrong_setting_is_told_by_its_variable(
     assert ended.code == 1
     assert told in ended.err
     assert "geheim" not in ended.err
+    assert "\x1b" not in ended.err
+
+
+def test_every_wrong_setting_is_told(
+    tourmail: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOURMAIL_MAX_MESSAGE_MB", "abc")
+    monkeypatch.setenv("TOURMAIL_GRAPH_URL", "x")
+    url, size = (
+        f"TOURMAIL_GRAPH_URL is “x”, {URL}",
+        f"TOURMAIL_MAX_MESSAGE_MB is “abc”, {MEGABYTES}",
+    )
+    assert tourmail("account", "list").err == f"{url} {size}\n"
 
 
 def test_mail_that_cannot_be_searched_is_found_and_indexed(
