@@ -1,6 +1,7 @@
-"""The CSV file that contacts are loaded from in bulk: read whole, or refused line by line."""
+"""The CSV file that contacts are loaded from in bulk: read whole, with what is wrong by line."""
 
 import csv
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,12 @@ from models.account import ContactSide
 from models.contacts import ContactForm, PartyForm
 from services.errors import InvalidInput
 from services.forms import check
+from services.text import count
 
 CSV_COLUMNS = ("kind", "code", "name", "contact", "email", "type")
+TOLD = 20
+"""Bad lines that are told one by one; who mends these finds what the others have in common."""
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -23,9 +28,20 @@ class Entry:
     contact: ContactForm | None
 
 
-def parse(lines: Iterable[str]) -> list[Entry]:
-    """Return the file's entries. Raises InvalidInput with every bad line by number."""
-    entries, errors = [], {}
+@dataclass(frozen=True)
+class Parsed:
+    """What the file says, and what is wrong with other lines of it, by number."""
+
+    entries: list[Entry]
+    errors: dict[int, str]
+
+
+def parse(lines: Iterable[str]) -> Parsed:
+    """Return what the file says. Raises InvalidInput where its columns are not those of contacts.
+
+    Bytes that are no text are expected as the lone surrogates of `surrogateescape`.
+    """
+    entries, errors = list[Entry](), dict[int, str]()
     reader = csv.DictReader(lines, strict=True)
     try:
         _refuse_columns(reader.fieldnames)
@@ -34,13 +50,21 @@ def parse(lines: Iterable[str]) -> list[Entry]:
                 entries.append(_entry(reader.line_num, raw))
             except InvalidInput as error:
                 words = "; ".join(f"{name}: {text}" for name, text in error.errors.items())
-                errors[f"line {reader.line_num}"] = words
+                errors[reader.line_num] = words
     except csv.Error as error:
         # The record that broke begins behind the last one that was read whole.
-        errors[f"line {reader.line_num + 1}"] = f"This is not CSV: {error}."
-    if errors:
-        raise InvalidInput(errors)
-    return entries
+        errors[reader.line_num + 1] = f"This is not CSV: {error}."
+    return Parsed(entries, errors)
+
+
+def refuse(errors: Mapping[int, str]) -> None:
+    """Raise InvalidInput with the first bad lines in order and the number of all, if any."""
+    if not errors:
+        return
+    first = {f"line {number}": errors[number] for number in sorted(errors)[:TOLD]}
+    wrong = f"{count(len(errors), 'line')} {'is' if len(errors) == 1 else 'are'} wrong"
+    some = f", and {TOLD} are told" if len(errors) > TOLD else ""
+    raise InvalidInput(first | {"file": f"{wrong}{some}; nothing was loaded."})
 
 
 def _refuse_columns(names: Collection[str] | None) -> None:
@@ -55,6 +79,9 @@ def _refuse_columns(names: Collection[str] | None) -> None:
 def _entry(line: int, raw: Mapping[str | None, Any]) -> Entry:
     if None in raw or None in raw.values():
         raise InvalidInput({"columns": f"There are not exactly {len(CSV_COLUMNS)} of them."})
+    for name, value in raw.items():
+        if _NO_TEXT.search(value):
+            raise InvalidInput({str(name): "This is not text in UTF-8."})
     kind = raw["kind"].strip().lower()
     if kind not in list(ContactSide):
         raise InvalidInput({"kind": "Choose one of agent, supplier."})

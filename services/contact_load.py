@@ -7,8 +7,7 @@ from sqlmodel import Session, col, select
 from models.contacts import ContactForm, ContactRow, PartyForm, PartyRow
 from models.fields import address_key, name_key
 from services.chunks import chunks
-from services.contact_file import Entry
-from services.errors import InvalidInput
+from services.contact_file import Entry, Parsed, refuse
 from services.history import History
 from services.party_rows import (
     ContactTypes,
@@ -26,12 +25,12 @@ Groups = Mapping[str, list[Entry]]
 """What the file says, by code; of one kind."""
 
 
-def load_contacts(session: Session, history: History, entries: Collection[Entry]) -> LoadResult:
-    """Make what is stored agree with the entries. Raises InvalidInput at the lines at fault."""
+def load_contacts(session: Session, history: History, parsed: Parsed) -> LoadResult:
+    """Make what is stored agree with a file. Raises InvalidInput at the lines at fault."""
     types = ContactTypes(session)
-    _refuse_types(entries, types)
+    refuse(parsed.errors | _unknown_types(parsed.entries, types))
     kinds: dict[str, dict[str, list[Entry]]] = {}
-    for entry in entries:
+    for entry in parsed.entries:
         kinds.setdefault(entry.kind, {}).setdefault(entry.party.code, []).append(entry)
     loads = [
         _Load(session, history, types, kind, {code: every[code] for code in codes})
@@ -108,11 +107,9 @@ class _Load:
                 yield (address_key(contact.email), type_id), contact
 
 
-def _refuse_types(entries: Collection[Entry], types: ContactTypes) -> None:
-    errors = {
-        f"line {entry.line}": f"type: There is no contact type {entry.contact.contact_type}."
+def _unknown_types(entries: Collection[Entry], types: ContactTypes) -> dict[int, str]:
+    return {
+        entry.line: f"type: There is no contact type {entry.contact.contact_type}."
         for entry in entries
         if entry.contact and name_key(entry.contact.contact_type) not in types.ids
     }
-    if errors:
-        raise InvalidInput(errors)

@@ -149,11 +149,11 @@ class ContactService:
 
         For each agent or supplier and address in the file, the file's contacts replace those that
         are stored, so that loading the same file again changes nothing. All or nothing.
-        Raises InvalidInput with every bad line by number.
+        Raises InvalidInput with the bad lines by number, `TOLD` at most, and how many there are.
         """
-        entries = parse(lines)
+        parsed = parse(lines)
         with self._store.write() as session:
-            return load_contacts(session, self._history, entries)
+            return load_contacts(session, self._history, parsed)
 
     # ------------------------------------------------------------------ parts
 

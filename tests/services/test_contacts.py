@@ -168,14 +168,14 @@ def test_a_changed_type_or_name_is_updated(services: Services) -> None:
 def test_bad_lines_are_named_by_number_and_nothing_is_loaded(services: Services) -> None:
     with pytest.raises(InvalidInput) as caught:
         load(services, LINES[0], "supplier,X,Name,Joe,nobody,RS", "client,X,N,J,a@b.co,RS", "a,b")
-    assert list(caught.value.errors) == ["line 3", "line 4", "line 5"]
+    assert list(caught.value.errors) == ["line 3", "line 4", "line 5", "file"]
     assert services.contacts.count("supplier") == 0
 
 
 def test_an_unknown_type_is_named_by_line(services: Services) -> None:
     with pytest.raises(InvalidInput) as caught:
         load(services, LINES[0], LINES[1].replace("AC", "QQ"))
-    assert list(caught.value.errors) == ["line 3"]
+    assert list(caught.value.errors) == ["line 3", "file"]
     assert services.contacts.count("supplier") == 0
 
 

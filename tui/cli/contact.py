@@ -119,7 +119,7 @@ def load(file: File, json: Json = False) -> None:
 
     All or nothing; loading the same file again changes nothing.
     """
-    with opened() as services, _lines_of(file) as lines:
+    with opened() as services, _lines_of(file) as lines, told_by_option({"file": "FILE.csv"}):
         result = services.contacts.load(lines)
     if json:
         write_json(asdict(result))
@@ -142,11 +142,9 @@ def _lines_of(file: str) -> Iterator[Iterator[str]]:
 
 
 def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines as text; what is none in lone surrogates, for the reader to refuse."""
     for number, line in enumerate(lines, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise InvalidInput({f"line {number}": "This is not text in UTF-8."}) from None
+        yield line.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape")
 
 
 def _raw(party: "Party") -> list[dict[str, Any]]:

@@ -193,7 +193,38 @@ def test_a_bad_line_is_told_by_number_and_nothing_is_loaded(
 
 def test_every_bad_line_is_told(codes: CommandLine) -> None:
     ended = codes("contact", "load", "-", stdin=HEAD + "agent,A!,x,,,\n" + "x,ALP,y,,,\n")
-    assert [line.partition(":")[0] for line in ended.err.splitlines()] == ["line 2", "line 3"]
+    assert [line.partition(":")[0] for line in ended.err.splitlines()] == [
+        *("line 2", "line 3"),
+        "FILE.csv",
+    ]
+
+
+def test_faults_of_every_kind_are_told_at_once_in_the_order_of_the_file(
+    codes: CommandLine,
+) -> None:
+    bad = (
+        *("agent,ALP,x,Ann,a@b.com,ZZ", "agent,ALP,x,Ann,nobody,RS", "agent,ALP,x,Ann,a@b.com,RS"),
+        *("agent,ALP,x,\udcff,a@b.com,RS", "agent,ALP,x,Bo,b@b.com,YY", "agent,KIW"),
+    )
+    content = (HEAD + "\n".join(bad)).encode(errors="surrogateescape")
+    ended = codes("contact", "load", "-", stdin=content)
+    assert (ended.code, ended.out) == (2, "")
+    assert [line.rpartition(": ")[2] for line in ended.err.splitlines()] == [
+        "There is no contact type ZZ.",
+        "An email address must have an @-sign.",
+        "This is not text in UTF-8.",
+        "There is no contact type YY.",
+        "There are not exactly 6 of them.",
+        "5 lines are wrong; nothing was loaded.",
+    ]
+    assert contacts(codes) == []
+
+
+def test_of_many_bad_lines_the_first_twenty_are_told(codes: CommandLine) -> None:
+    ended = codes("contact", "load", "-", stdin=HEAD + "agent,ALP,x,Ann,nobody,RS\n" * 1000)
+    *lines, last = ended.err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [f"line {n}" for n in range(2, 22)]
+    assert last == "FILE.csv: 1,000 lines are wrong, and 20 are told; nothing was loaded."
 
 
 @pytest.mark.parametrize("content", ["", "name,email\nx,a@b.com\n"])
