@@ -1,6 +1,8 @@
 """Stores of every earlier schema, with data: upgraded on request, after a backup, whole or not."""
 
+import os
 import shutil
+import signal
 import sqlite3
 import stat
 import threading
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import event
+from sqlalchemy import event, inspect
 from sqlalchemy.engine import Engine
 
 from services.errors import ServiceError
@@ -22,7 +24,7 @@ from services.store.engine import make_engine
 from services.store.migrations import HEAD
 from services.store.schema import alembic_config, schema_version
 from services.upgrade import upgrade
-from tests.crash import killed_at_each_step
+from tests.crash import killed_at_each_step, run_killed
 from tests.old_stores import PASSWORD, make_old_store, put_key, rows_of, sample
 from tests.servers.postgres import Postgres
 from tests.stores import SQLITE_ONLY, config_in, services_in, use_database
@@ -193,3 +195,36 @@ def test_kill_9_at_any_step_leaves_the_old_store_or_the_new_one(old: str, tmp_pa
         upgrade(config_in(folder))
         check_kept(before, rows_of(config_in(folder).url))
     assert set(seen) == {old, HEAD}
+
+
+def die_between_two_changes_of_the_schema(folder: Path) -> None:
+    """Begin to upgrade the store in a folder; kill -9 comes with some indexes dropped already."""
+
+    def die(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.split() == ["DROP", "INDEX", "ix_mail_contact_received"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "before_cursor_execute", die)
+    upgrade(config_in(folder))
+
+
+@pytest.mark.parametrize("revision", ["0004"])
+def test_kill_9_between_two_changes_of_the_schema_leaves_the_old_one(
+    old: str, tmp_path: Path
+) -> None:
+    url = config_in(tmp_path).url
+    rows, schema = rows_of(url), indexes_of(url)
+    assert run_killed(0, tmp_path, die_between_two_changes_of_the_schema)
+    assert (rows_of(url), indexes_of(url)) == (rows, schema)
+    assert f"from {old} to {HEAD}" in upgrade(config_in(tmp_path))
+    check_kept(rows, rows_of(url))
+
+
+def indexes_of(url: str) -> set[str]:
+    engine = make_engine(url)
+    found = inspect(engine)
+    names = {
+        str(one["name"]) for table in found.get_table_names() for one in found.get_indexes(table)
+    }
+    engine.dispose()
+    return names

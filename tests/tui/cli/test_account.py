@@ -120,6 +120,17 @@ def test_show_names_stored_secrets_and_never_tells_them(imap: CommandLine) -> No
     assert "Password" in imap.done("account", "show", "RESERVATIONS").out
 
 
+def test_an_account_whose_secret_is_missing_is_told_before_anything_is_opened(
+    imap: CommandLine,
+) -> None:
+    exported = imap.done("account", "export").out.replace("mail.example.com", "mx.example.com")
+    imap.done("account", "apply", imap.file("a.toml", exported), "--without-secrets", "--yes")
+    for options in ((), ("--json",)):
+        ended = imap("account", "test", "RESERVATIONS", *options)
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.err == "No Password is stored. Open the account and type it.\n"
+
+
 def test_list_is_filtered_and_aligned(imap: CommandLine) -> None:
     add(imap, "SEND", *SMTP)
     assert imap.done("account", "list").out.splitlines()[0].startswith("Name          Description")
