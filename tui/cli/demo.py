@@ -1,15 +1,19 @@
 """`tourmail demo`: a sandbox with real mail servers, for a look at the product or for a script."""
 
+import shlex
 import sys
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.cli.ask import on_terminal
 from tui.cli.common import single
 from tui.cli.output import say, write
 
 if TYPE_CHECKING:
+    from services.config import Config
     from services.demo.sandbox import Sandbox
 
 Headless = Annotated[
@@ -26,7 +30,7 @@ def demo(headless: Headless = False) -> None:
     """Try tourmail in a sandbox: real SMTP and IMAP servers on loopback and sample data.
 
     Nothing leaves this machine, and nothing of it is left at the end. Without a terminal it walks
-    the main path by itself.
+    the main path by itself. On one it stays until Enter, so that commands can be tried on it.
     """
     from services.demo.sandbox import sandbox
 
@@ -41,6 +45,8 @@ def _walk(box: "Sandbox") -> None:
     from services.demo.walk import walk
 
     walk(box, lambda text: write([text]))
+    if on_terminal():
+        _stay(box.config)
     write(["All of this ran on real servers on loopback; nothing of it is left."])
 
 
@@ -66,7 +72,26 @@ def _console(box: "Sandbox") -> int:
     worker = threading.Thread(target=embedded.run, args=(box.services, stop))
     worker.start()
     try:
-        return run_console(box.config)
+        code = run_console(box.config)
+        if not code and on_terminal():
+            _stay(box.config)
+        return code
     finally:
         stop.cancel()
         worker.join()
+
+
+def _stay(config: "Config") -> None:
+    """Keep store, servers and worker for the command line until somebody has seen enough."""
+    say("The sandbox is still there. To try the command line on it, paste into another terminal:")
+    for line in _exports(config):
+        say(line)
+    say("Press Enter here to clear it all away.")
+    sys.stdin.readline()
+
+
+def _exports(config: "Config") -> Iterator[str]:
+    """Yield what a shell is told so that commands work on the sandbox."""
+    for name in ("database_url", "key_file", "ca_bundle", "max_message_mb"):
+        value = config.url if name == "database_url" else str(getattr(config, name))
+        yield f"export TOURMAIL_{name.upper()}={shlex.quote(value)}"

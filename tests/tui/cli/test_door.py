@@ -1,5 +1,6 @@
 """The way in and out, in processes of their own: codes, streams, terminals, signals, imports."""
 
+import json
 import os
 import pty
 import select
@@ -252,6 +253,24 @@ def test_passwords_that_differ_or_are_blank_save_nothing(answers: tuple[str, ...
         terminal.type(f"{answer}\n")
     assert terminal.code() in (1, 2)
     assert tourmail("account", "list", "--json").stdout == "[]\n"
+
+
+def test_the_demo_stays_for_the_command_line_until_enter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (scratch := tmp_path / "it's here").mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    terminal = Terminal("demo", "--headless")
+    terminal.expect("Press Enter")
+    exports = [line for line in terminal.shown.splitlines() if line.startswith("export TOURMAIL_")]
+    command = f"{sys.executable} {' '.join(TOURMAIL[1:])} account test RESERVATIONS --json"
+    done = subprocess.run(
+        ["sh", "-c", "\n".join([*exports, command])], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["ok"] is True
+    terminal.type("\n")
+    assert terminal.code() == 0
+    assert list(scratch.iterdir()) == []
 
 
 def test_control_c_at_a_question_leaves_without_a_trace() -> None:
