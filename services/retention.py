@@ -1,4 +1,4 @@
-"""Clearing out by age: imported mail, what explains skipped mail, and the history of runs.
+"""Clearing out by age: imported mail, what explains skipped mail, runs, history and drafts.
 
 What waits for somebody stays, however old: open errors, mail of which a queue still has a message,
 and mail that is being forwarded. The ledger's rows stay too, with the digests by which a message is
@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, exists, func, select, update
 
+from models.history import ChangeRow, KeptDraftRow
 from models.mail import LedgerRow, MailActionRow, MailRow, OutboxRow, OutboxState, Outcome
 from models.queue import QueueMessageRow
 from models.work import ImportRunRow, RunState
@@ -42,15 +44,33 @@ class Ages:
     """What the ledger's rows of skipped mail are explained by: headers, sender, subject, why."""
     runs: int | None = None
     """Import runs."""
+    history: int | None = None
+    """Changes of records, save for each record's last one: by that its versions never repeat."""
+    drafts: int | None = None
+    """What was typed into forms whose line dropped."""
 
 
 @dataclass(frozen=True)
 class Pruned:
     """How much was cleared out, or would be."""
 
-    mail: int
-    details: int
-    runs: int
+    mail: int = 0
+    details: int = 0
+    runs: int = 0
+    history: int = 0
+    drafts: int = 0
+
+
+class _Far:
+    """How far all of it is."""
+
+    def __init__(self, whole: int, tell: Tell) -> None:
+        self._done, self._whole, self._tell = 0, whole, tell
+
+    def more(self, number: int) -> None:
+        """Tell that so many more are gone."""
+        self._done += number
+        self._tell(self._done, self._whole)
 
 
 class Retention:
@@ -68,6 +88,8 @@ class Retention:
                 _number(session, MailRow, self._old_mail(ages.mail)),
                 _number(session, MailRow, self._old_details(ages.details)),
                 _number(session, ImportRunRow, self._old_runs(ages.runs)),
+                _number(session, ChangeRow, self._old_changes(ages.history)),
+                _number(session, KeptDraftRow, self._old_drafts(ages.drafts)),
             )
 
     def prune(self, ages: Ages, tell: Tell = lambda _done, _total: None) -> Pruned:
@@ -75,16 +97,14 @@ class Retention:
 
         Raises InvalidInput where there is nothing to clear out, or an age is out of bounds.
         """
-        total = self.count(ages)
-        whole = total.mail + total.details + total.runs
-        mail = self._delete_mails(self._old_mail(ages.mail), lambda n: tell(n, whole))
-        details = self._delete_mails(
-            self._old_details(ages.details), lambda n: tell(mail + n, whole)
+        far = _Far(sum(vars(self.count(ages)).values()), tell)
+        return Pruned(
+            self._delete(MailRow, self._old_mail(ages.mail), far),
+            self._delete(MailRow, self._old_details(ages.details), far),
+            self._delete_runs(self._old_runs(ages.runs), far),
+            self._delete(ChangeRow, self._old_changes(ages.history), far),
+            self._delete(KeptDraftRow, self._old_drafts(ages.drafts), far),
         )
-        runs = self._delete_runs(
-            self._old_runs(ages.runs), lambda n: tell(mail + details + n, whole)
-        )
-        return Pruned(mail, details, runs)
 
     # ------------------------------------------------------------------ what is old
 
@@ -118,37 +138,47 @@ class Retention:
             col(ImportRunRow.id).not_in(newest),
         ]
 
+    def _old_changes(self, days: int | None) -> Sequence[ColumnElement[bool]] | None:
+        if days is None:
+            return None
+        newer = aliased(ChangeRow)
+        superseded = exists().where(
+            col(newer.kind) == col(ChangeRow.kind),
+            col(newer.name_key) == col(ChangeRow.name_key),
+            col(newer.id) > col(ChangeRow.id),
+        )
+        return [col(ChangeRow.at) < self._before(days), superseded]
+
+    def _old_drafts(self, days: int | None) -> Sequence[ColumnElement[bool]] | None:
+        return None if days is None else [col(KeptDraftRow.kept_at) < self._before(days)]
+
     # ------------------------------------------------------------------ deleting
 
-    def _delete_mails(
-        self, old: Sequence[ColumnElement[bool]] | None, tell: Callable[[int], None]
-    ) -> int:
-        """Delete mail with its bytes, text, history and finished queue messages."""
+    def _delete(self, table: Any, old: Sequence[ColumnElement[bool]] | None, far: "_Far") -> int:
+        """Delete rows with what hangs on them: mail goes with its bytes, text and history."""
         done = 0
         while old is not None:
             with self._store.write() as session:
-                found = session.exec(select(MailRow.id).where(*old).limit(BATCH)).all()
-                session.exec(delete(MailRow).where(col(MailRow.id).in_(found)))
+                found = session.exec(select(table.id).where(*old).limit(BATCH)).all()
+                session.exec(delete(table).where(col(table.id).in_(found)))
             if not found:
                 break
             done += len(found)
-            tell(done)
+            far.more(len(found))
             time.sleep(PAUSE)
         return done
 
-    def _delete_runs(
-        self, old: Sequence[ColumnElement[bool]] | None, tell: Callable[[int], None]
-    ) -> int:
+    def _delete_runs(self, old: Sequence[ColumnElement[bool]] | None, far: "_Far") -> int:
         if old is None:
             return 0
         with self._store.read() as session:
             found = session.exec(select(ImportRunRow.id).where(*old)).all()
-        for done, run_id in enumerate(found, 1):
+        for run_id in found:
             while self._detach(run_id or 0):
                 time.sleep(PAUSE)
             with self._store.write() as session:
                 session.exec(delete(ImportRunRow).where(col(ImportRunRow.id) == run_id))
-            tell(done)
+            far.more(1)
         return len(found)
 
     def _detach(self, run_id: int) -> int:

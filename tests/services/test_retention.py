@@ -6,6 +6,7 @@ import pytest
 from sqlmodel import func, select
 
 from models.account import EmailAccountRow
+from models.history import Act, ChangeRow, KeptDraftRow
 from models.mail import (
     LedgerRow,
     MailActionRow,
@@ -19,11 +20,12 @@ from models.queue import QueueMessageRow
 from models.work import ImportRunRow
 from services import retention
 from services.bootstrap import Services
+from services.drafts import Draft
 from services.errors import InvalidInput
 from services.mail_filter import MailFilter
 from services.retention import Ages, Pruned
 from tests.mails import add
-from tests.stores import START, imap_raw, save
+from tests.stores import START, Clock, imap_raw, save
 
 OLD, YOUNG = START - timedelta(days=400), START - timedelta(days=300)
 YEAR = Ages(mail=365, details=365, runs=365)
@@ -83,16 +85,16 @@ def mails(services: Services) -> Services:
 
 def test_what_is_old_and_over_goes_and_nothing_else(mails: Services) -> None:
     before = left(mails)
-    assert mails.retention.count(YEAR) == Pruned(6, 3, 0)
+    assert mails.retention.count(YEAR) == Pruned(mail=6, details=3)
     assert left(mails) == before, "counting changes nothing"
     told: list[tuple[int, int | None]] = []
     found = mails.retention.prune(YEAR, lambda done, total: told.append((done, total)))
-    assert found == Pruned(6, 3, 0)
+    assert found == Pruned(mail=6, details=3)
     assert left(mails) == before - {"old imported", "old dismissed", "old skipped"}
     assert told == [(2, 9), (4, 9), (6, 9), (8, 9), (9, 9)]
     assert rows(mails, RawMailRow) == rows(mails, MailTextRow) == rows(mails, MailRow) == 15
     assert mails.mail.count(MailFilter(text="skipped")) == 3, "the index forgets too"
-    assert mails.retention.prune(YEAR) == Pruned(0, 0, 0)
+    assert mails.retention.prune(YEAR) == Pruned()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_mail_that_waits_for_somebody_stays(services: Services) -> None:
                     mail_id=mail_id, at=OLD, who="anna", action="forward", outbox_id=outbox_id
                 )
             )
-    assert services.retention.prune(Ages(mail=365)) == Pruned(2, 0, 0)
+    assert services.retention.prune(Ages(mail=365)) == Pruned(mail=2)
     assert {line.id for line in services.mail.list().rows} == set(kept[:2])
     assert rows(services, OutboxRow) == 2
 
@@ -197,3 +199,71 @@ def test_stopped_in_the_middle_it_goes_on_another_time(mails: Services) -> None:
     with pytest.raises(KeyboardInterrupt):
         mails.retention.prune(YEAR, stop)
     assert mails.retention.prune(YEAR) == Pruned(2, 3, 0)
+
+
+# ------------------------------------------------------------------ history and drafts
+
+
+def test_changes_go_by_age_but_each_record_keeps_its_last_one(
+    services: Services, clock: Clock
+) -> None:
+    """By that its versions never repeat, and somebody knows who changed or deleted it last."""
+    save_type(services, "AC")
+    for words in ("Bookings", "Reservations desk"):
+        save_type(services, "RS", words)
+    services.codes.delete("contact-type", "AC")
+    clock.forward(days=100)
+    save_type(services, "RS", "Desk")
+    before = [(one.name, one.version) for one in services.history.list("contact-type").rows]
+    assert before[0] == ("RS", 4)
+    ages = Ages(history=50)
+    assert services.retention.count(ages) == services.retention.prune(ages)
+    left = services.history.list("contact-type").rows
+    assert [(one.name, one.version, one.act) for one in left] == [
+        ("RS", 4, Act.CHANGE),
+        ("AC", before_of(before, "AC"), Act.DELETE),
+    ]
+    assert services.retention.prune(ages) == Pruned()
+    save_type(services, "AC")
+    assert services.history.list("contact-type", "AC").rows[0].version > before_of(before, "AC")
+
+
+def before_of(before: list[tuple[str, int]], name: str) -> int:
+    """Return the newest version of a record."""
+    return max(version for one, version in before if one == name)
+
+
+def save_type(services: Services, code: str, words: str = "Accounts") -> None:
+    """Save a contact type, new or changed."""
+    there = {one.key: one for one in services.codes.list("contact-type")}
+    old = there.get(code)
+    raw = {"code": code, "description": words}
+    services.codes.save("contact-type", raw, old.key if old else None, old.version if old else None)
+
+
+def test_drafts_go_by_age(services: Services, clock: Clock) -> None:
+    def keep(record: str) -> None:
+        services.drafts.keep([Draft("account", record, 1, {}, {"identity.name": record})])
+
+    keep("OLD")
+    keep("TOUCHED")
+    clock.forward(days=40)
+    keep("TOUCHED")
+    keep("NEW")
+    told: list[tuple[int, int | None]] = []
+    found = services.retention.prune(
+        Ages(drafts=30), lambda done, total: told.append((done, total))
+    )
+    assert (found, told) == (Pruned(drafts=1), [(1, 1)])
+    kept = {name for name in ("OLD", "TOUCHED", "NEW") if services.drafts.find("account", name)}
+    assert kept == {"TOUCHED", "NEW"}
+
+
+def test_history_and_drafts_stay_where_they_are_not_named(services: Services, clock: Clock) -> None:
+    save_type(services, "AC", "x")
+    save_type(services, "AC", "y")
+    services.drafts.keep([Draft("account", "", None, {}, {})])
+    clock.forward(days=4000)
+    number = rows(services, ChangeRow)
+    assert services.retention.prune(YEAR) == Pruned()
+    assert (rows(services, ChangeRow), rows(services, KeptDraftRow)) == (number, 1)

@@ -29,6 +29,20 @@ Ledger = Annotated[
 Runs = Annotated[
     int | None, typer.Option("--runs", metavar="DAYS", help="Import runs that began before that.")
 ]
+History = Annotated[
+    int | None,
+    typer.Option(
+        "--history",
+        metavar="DAYS",
+        help="Changes in Code Setup before that, save for each record's last one.",
+    ),
+]
+Drafts = Annotated[
+    int | None,
+    typer.Option(
+        "--drafts", metavar="DAYS", help="What was kept of forms whose line dropped before that."
+    ),
+]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Count only, and change nothing.")]
 
 
@@ -79,25 +93,34 @@ def prune(
     mail: Mail = None,
     ledger: Ledger = None,
     runs: Runs = None,
+    history: History = None,
+    drafts: Drafts = None,
     dry_run: Dry = False,
     json: Json = False,
 ) -> None:
     """Clear out what is older than so many days; never open errors, nor mail that waits."""
     from services.retention import Ages
 
-    words = {"mail": "--mail", "details": "--ledger", "runs": "--runs"}
-    ages = Ages(mail, ledger, runs)
+    ages = Ages(mail, ledger, runs, history, drafts)
+    words = {path: f"--{word}" for path, (word, _one) in _PRUNED.items()}
     with opened() as services, told_by_option(words), shown("Clearing out") as tell:
         found = services.retention.count(ages) if dry_run else services.retention.prune(ages, tell)
+    numbers = [(word, one, getattr(found, path)) for path, (word, one) in _PRUNED.items()]
     if json:
-        result = {"mail": found.mail, "ledger": found.details, "runs": found.runs}
-        write_json({"dry_run": dry_run, **result})
+        write_json({"dry_run": dry_run} | {word: number for word, _one, number in numbers})
         return
-    parts = (
-        count(found.mail, "message"), count(found.details, "skipped message"),
-        count(found.runs, "run"),
-    )  # fmt: skip
-    write([f"{', '.join(parts)} {'would be' if dry_run else 'were'} cleared out."])
+    parts = ", ".join(count(number, one) for _word, one, number in numbers)
+    write([f"{parts} {'would be' if dry_run else 'were'} cleared out."])
+
+
+_PRUNED = {
+    "mail": ("mail", "message"),
+    "details": ("ledger", "skipped message"),
+    "runs": ("runs", "run"),
+    "history": ("history", "change"),
+    "drafts": ("drafts", "draft"),
+}
+"""What is cleared out → its option, and one of it."""
 
 
 def backup(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.drafts import Draft
 from tests.mails import add
 from tests.stores import services_in
 from tests.tui.cli.conftest import CommandLine
@@ -179,11 +180,25 @@ def test_old_mail_is_cleared_out_on_request(tourmail: CommandLine, store: Path) 
     add(services, 2, outcome="skipped")
     services.close()
     dry = tourmail.done("db", "prune", "--mail", "1", "--ledger", "1", "--dry-run", "--json").json
-    assert dry == {"dry_run": True, "mail": 3, "ledger": 2, "runs": 0}
+    assert dry == {"dry_run": True, "mail": 3, "ledger": 2, "runs": 0, "history": 0, "drafts": 0}
     ended = tourmail.done("db", "prune", "--mail", "1", "--dry-run")
-    assert ended.out == "3 messages, 0 skipped messages, 0 runs would be cleared out.\n"
+    assert ended.out == (
+        "3 messages, 0 skipped messages, 0 runs, 0 changes, 0 drafts would be cleared out.\n"
+    )
     assert tourmail.done("db", "prune", "--mail", "1", "--json").json["mail"] == 3
     assert len(tourmail.done("mail", "list", "--json").json) == 2
+
+
+def test_history_and_drafts_are_cleared_out_on_request(tourmail: CommandLine, store: Path) -> None:
+    tourmail.done("account", "edit", "RES", "--description", "Replies")
+    services = services_in(tourmail.folder)
+    services.drafts.keep([Draft("account", "RES", 1, {}, {})])
+    services.close()
+    for table, column in (("change", "at"), ("kept_draft", "kept_at")):
+        change(store, f"UPDATE {table} SET {column} = '2020-01-01 00:00:00'")
+    ended = tourmail.done("db", "prune", "--history", "30", "--drafts", "30")
+    assert ended.out.endswith(" 1 change, 1 draft were cleared out.\n")
+    assert [one["act"] for one in tourmail.done("history", "--json").json] == ["change"]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +207,8 @@ def test_old_mail_is_cleared_out_on_request(tourmail: CommandLine, store: Path) 
         ((), "--mail: Say what to clear out"),
         (("--ledger", "0"), "--ledger: Keep 1 to"),
         (("--runs", "x"), "--runs"),
+        (("--history", "0"), "--history: Keep 1 to"),
+        (("--drafts", "36501"), "--drafts: Keep 1 to"),
     ],
 )
 def test_pruning_needs_an_age(
