@@ -154,8 +154,11 @@ class AccountService:
         self._note(session, row, before, draft)
         return account_rows.load(session, self._vault, row)
 
-    def deletion(self, which: uuid.UUID | str) -> str:
-        """Return what goes with an account, to be confirmed. Raises NotFound, InUse."""
+    def deletion(self, which: uuid.UUID | str) -> tuple[str, int]:
+        """Return what goes with an account, to be confirmed, and the version that it has.
+
+        Raises NotFound, InUse.
+        """
         with self._store.read() as session:
             row = _row(session, which)
             refuse_deletion(session, row)
@@ -164,7 +167,7 @@ class AccountService:
             ).one()
         stays = f" {count(kept, 'message')} from it stay{'s' if kept == 1 else ''}." if kept else ""
         goes = "its secrets, its schedule, its forward list and its import state"
-        return f"Delete {row.name} with {goes}?{stays}"
+        return f"Delete {row.name} with {goes}?{stays}", row.version
 
     def delete(self, which: uuid.UUID | str, seen_version: int | None = None) -> None:
         """Delete an account; its mail stays and keeps its name.

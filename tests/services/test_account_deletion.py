@@ -41,7 +41,7 @@ def test_an_account_that_mail_waits_for_cannot_be_deleted(services: Services) ->
 
 def test_a_deleted_account_takes_its_secrets_along(services: Services) -> None:
     saved = save(services, imap_raw())
-    assert "RESERVATIONS" in services.accounts.deletion(saved.id)
+    assert "RESERVATIONS" in services.accounts.deletion(saved.id)[0]
     services.accounts.delete(saved.id)
     with services.store.read() as session:
         assert services.vault.kinds(session, saved.id) == frozenset()

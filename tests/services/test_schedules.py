@@ -121,7 +121,7 @@ def test_a_schedule_goes_with_its_account_and_alone(services: Services) -> None:
     assert services.schedules.candidates() == []
     services.schedules.delete("groups")
     assert services.schedules.candidates() == ["GROUPS"]
-    assert "its schedule" in services.accounts.deletion("RES")
+    assert "its schedule" in services.accounts.deletion("RES")[0]
     services.accounts.delete("RES")
     assert services.schedules.list() == []
     with pytest.raises(NotFound):

@@ -130,8 +130,9 @@ def edit(
 def delete(name: Name, yes: Yes = False, json: Json = False) -> None:
     """Delete an account with its secrets, forward list and import state; its mail stays."""
     with opened() as services:
-        agree_to_delete(services.accounts.deletion(name), yes=yes)
-        services.accounts.delete(name)
+        question, version = services.accounts.deletion(name)
+        agree_to_delete(question, yes=yes)
+        services.accounts.delete(name, version)
     tell_deleted(name, json=json)
 
 

@@ -85,7 +85,7 @@ def _delete(table: CodeTable) -> Any:
         with opened() as services:
             found = services.codes.get(table.key, key)
             agree_to_delete(f"Delete the {table.noun} {found.key}?", yes=yes)
-            services.codes.delete(table.key, found.key)
+            services.codes.delete(table.key, found.key, found.version)
         tell_deleted(found.key, json=json)
 
     return run

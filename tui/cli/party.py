@@ -103,10 +103,11 @@ def _edit(kind: str) -> Any:
 def _delete(kind: str) -> Any:
     def run(key: Key, yes: Yes = False, json: Json = False) -> None:
         with opened() as services:
-            form = services.contacts.get(kind, key).form
+            found = services.contacts.get(kind, key)
+            form = found.form
             goes = count(len(form.contacts), "contact")
             agree_to_delete(f"Delete the {kind} {form.code} {form.name} with {goes}?", yes=yes)
-            services.contacts.delete(kind, form.code)
+            services.contacts.delete(kind, form.code, found.version)
         tell_deleted(form.code, json=json)
 
     return run

@@ -130,7 +130,7 @@ class Accounts(ListPage):
 
     def question(self, services: "Services", row: AccountLine) -> str:
         """Name what goes with the account."""
-        return services.accounts.deletion(row.id)
+        return services.accounts.deletion(row.id)[0]
 
     def delete(self, services: "Services", row: AccountLine) -> None:
         """Delete the account."""
