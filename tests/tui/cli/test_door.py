@@ -16,6 +16,7 @@ import pytest
 
 from tests.servers.process import wait_until
 from tests.servers.smtp import SmtpServer
+from tests.servers.tls import Authority
 from tests.tui.cli.conftest import CommandLine
 
 TOURMAIL = [sys.executable, "-m", "tui"]
@@ -253,6 +254,31 @@ def test_passwords_that_differ_or_are_blank_save_nothing(answers: tuple[str, ...
         terminal.type(f"{answer}\n")
     assert terminal.code() in (1, 2)
     assert tourmail("account", "list", "--json").stdout == "[]\n"
+
+
+def test_the_first_mail_takes_three_commands(
+    smtp_server: Callable[..., SmtpServer], authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOURMAIL_CA_BUNDLE", str(authority.bundle))
+    server = smtp_server(users={"office@example.com": SECRET})
+    terminal = Terminal(
+        *("account", "add", "SEND", "--protocol", "smtp", "--server", "localhost"),
+        *("--port", str(server.port), "--user", "office@example.com", "--system"),
+        *("--default-email", "office@example.com"),
+    )
+    for words in ("Password: ", "Password Repeat: "):
+        terminal.expect(words)
+        terminal.type(f"{SECRET}\n")
+    assert terminal.code() == 0
+    assert tourmail("account", "test", "SEND").returncode == 0
+    sent = tourmail(
+        *("send", "--to", "walter@lodge.example", "--subject", "Four twin rooms"),
+        *("--body-file", "-", "--now"),
+        stdin="Hello Walter\n",
+    )
+    assert (sent.returncode, sent.stdout.split()[:2]) == (0, ["1", "sent"])
+    [mail] = server.mails
+    assert b"Hello Walter" in mail.content
 
 
 def test_the_demo_stays_for_the_command_line_until_enter(
