@@ -169,7 +169,6 @@ def test_mail_is_listed_newest_first_with_every_promised_key(imported: CommandLi
         (("--outcome", "imported"), ["Rooms"]),
         (("--outcome", "error"), []),
         (("--account", "res"), ["Offer", "Rooms"]),
-        (("--account", "other"), []),
         (("--filter", "stranger"), ["Offer"]),
         (("--limit", "1"), ["Offer"]),
     ],
