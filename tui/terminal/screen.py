@@ -98,8 +98,8 @@ class _Brush:
 
 def _mark(row: Row, x: int, marks: str) -> None:
     """Add marks without a width to the character before a column."""
-    before = row[x - 2 : x]
-    at = x - 1 if before[-1] and before[-1][0] else x - 2
+    before = row[x - 1]
+    at = x - 2 if before is not None and before[0] == "" else x - 1
     base = row[at]
     assert base is not None
     row[at] = (base[0] + marks, base[1])

@@ -96,6 +96,16 @@ def test_the_screen_is_as_with_stock_bytes(written: list[str]) -> None:
         assert ours.modes == stock.modes - {"2026"} or "\x1b[?2026h" in data
 
 
+@pytest.mark.parametrize("first", ["e", "京", "ae", "a京"])
+def test_a_mark_apart_from_its_character_joins_it_in_the_first_columns_too(first: str) -> None:
+    frame = f"\x1b[1;1H{first}\x1b[1m\u0301t\x1b[0m\x1b[1;1H"
+    stock, ours = Emulator(COLUMNS, ROWS), Emulator(COLUMNS, ROWS)
+    stock.feed(frame)
+    ours.feed(Frames(COLUMNS, ROWS).take(frame))
+    assert ours.text() == stock.text()
+    assert f"{first}\u0301t" in ours.text()
+
+
 @given(st.lists(frames(), min_size=1, max_size=6))
 def test_the_same_frames_again_cost_nothing(written: list[str]) -> None:
     thrifty = Frames(COLUMNS, ROWS)
