@@ -7,37 +7,37 @@ from functools import cached_property
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from services.account_list import AccountList
+from services.accounts.overview import AccountList
 from services.actor import Actor, current_actor, new_holder
 from services.config import Config, read_config
-from services.key_ring import open_ring
+from services.secrets.key_ring import open_ring
+from services.secrets.vault import Vault
 from services.store.engine import Store
 from services.store.schema import open_store
 from services.store.server import DatabaseClock
-from services.vault import Vault
 
 if TYPE_CHECKING:
-    from services.account_text import AccountText
-    from services.accounts import AccountService
+    from services.accounts.as_text import AccountText
+    from services.accounts.service import AccountService
+    from services.changes.drafts import DraftService
+    from services.changes.history import History
     from services.codes import CodeService
-    from services.connections import Connections
-    from services.contacts import ContactService
+    from services.connections.service import Connections
+    from services.contacts.service import ContactService
     from services.dashboard import Dashboard
-    from services.drafts import DraftService
-    from services.history import History
     from services.importing.run import ImportService
     from services.importing.simulate import Simulator
-    from services.key_rotation import KeyService
-    from services.mail import MailService
+    from services.mail.service import MailService
     from services.management.service import Management
     from services.probe import ProbeService
-    from services.queue_messages import QueueMessages
+    from services.queues.service import QueueMessages
+    from services.queues.system_events import SystemEvents
     from services.retention import Retention
-    from services.schedules import ScheduleService
+    from services.schedules.service import ScheduleService
+    from services.secrets.key_rotation import KeyService
     from services.sending.outbox import Outbox
     from services.sending.pickup import Pickup
     from services.sending.submissions import Submissions
-    from services.system_events import SystemEvents
     from services.worker.engine import Engine
     from services.worker.sweep import Sweep
 
@@ -62,21 +62,21 @@ class Services:
     @cached_property
     def history(self) -> "History":
         """Who changed what."""
-        from services.history import History
+        from services.changes.history import History
 
         return History(self.store, self.actor, self.now)
 
     @cached_property
     def drafts(self) -> "DraftService":
         """What was typed when a line dropped."""
-        from services.drafts import DraftService
+        from services.changes.drafts import DraftService
 
         return DraftService(self.store, self.actor, self.now)
 
     @cached_property
     def accounts(self) -> "AccountService":
         """Email accounts."""
-        from services.accounts import AccountService
+        from services.accounts.service import AccountService
 
         return AccountService(
             self.store, self.vault, self.actor, self.now, self.config, self.history
@@ -90,7 +90,7 @@ class Services:
     @cached_property
     def account_text(self) -> "AccountText":
         """Email accounts as text."""
-        from services.account_text import AccountText
+        from services.accounts.as_text import AccountText
 
         return AccountText(self.store, self.accounts, self.vault)
 
@@ -104,14 +104,14 @@ class Services:
     @cached_property
     def contacts(self) -> "ContactService":
         """Agents and suppliers."""
-        from services.contacts import ContactService
+        from services.contacts.service import ContactService
 
         return ContactService(self.store, self.history)
 
     @cached_property
     def connections(self) -> "Connections":
         """Connection slots."""
-        from services.connections import Connections
+        from services.connections.service import Connections
 
         return Connections(self.store, self.holder, self.now)
 
@@ -193,7 +193,7 @@ class Services:
     @cached_property
     def schedules(self) -> "ScheduleService":
         """Scheduled Tasks."""
-        from services.schedules import ScheduleService
+        from services.schedules.service import ScheduleService
 
         return ScheduleService(self.store, self.actor, self.now, self.history)
 
@@ -221,21 +221,21 @@ class Services:
     @cached_property
     def key(self) -> "KeyService":
         """The key that secrets are encrypted with."""
-        from services.key_rotation import KeyService
+        from services.secrets.key_rotation import KeyService
 
         return KeyService(self.store, self.vault, self.config.key_path)
 
     @cached_property
     def queue_messages(self) -> "QueueMessages":
         """What queues hold for their members."""
-        from services.queue_messages import QueueMessages
+        from services.queues.service import QueueMessages
 
         return QueueMessages(self.store, self.actor, self.now)
 
     @cached_property
     def system_events(self) -> "SystemEvents":
         """What the system itself reports."""
-        from services.system_events import SystemEvents
+        from services.queues.system_events import SystemEvents
 
         return SystemEvents(self.store, self.now)
 
@@ -251,7 +251,7 @@ class Services:
     @cached_property
     def mail(self) -> "MailService":
         """Mail that came in."""
-        from services.mail import MailService
+        from services.mail.service import MailService
 
         return MailService(self.store)
 

@@ -13,10 +13,10 @@ from models.codes import CODE_TABLES, CodeTable
 from models.fields import References, Section, name_key
 from models.history import Act
 from models.tables import TABLES
-from services.differences import differences
+from services.changes.differences import differences
+from services.changes.history import History
 from services.errors import InUse, InvalidInput, NotFound
 from services.forms import check
-from services.history import History
 from services.store.engine import Store
 from services.text import count
 

@@ -9,13 +9,13 @@ from sqlmodel import Session, col, func, select
 from models.contacts import PartyRow
 from models.mail import OutboxState
 from models.work import ImportRunRow, RunState, WorkerRow
-from services import account_list
-from services.account_list import AccountLine
-from services.causes import open_reasons
-from services.connection_use import MailboxUse, in_use
-from services.connections import Connections
+from services.accounts import overview as account_list
+from services.accounts.overview import AccountLine
+from services.connections.service import Connections
+from services.connections.use import MailboxUse, in_use
 from services.importing.result import Counts
-from services.queue_messages import QueueMessages
+from services.mail.causes import open_reasons
+from services.queues.service import QueueMessages
 from services.sending import views
 from services.sending.drop import DropFolder
 from services.store.counting import counted

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from models.account import AccountDraft
-from services.accounts import AccountService
-from services.connections import Connections
+from services.accounts.service import AccountService
+from services.connections.service import Connections
 from services.protocols import PROTOCOLS
 from services.protocols.base import LadderScope, Step, Surroundings
 

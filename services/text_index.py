@@ -13,8 +13,8 @@ from sqlmodel import Session, col, exists, func, select
 
 from models.contacts import PartyRow, PartyTextRow
 from models.mail import MailRow, OutboxRecipientRow, OutboxRow, OutboxTextRow
-from services.mail_index import write_texts
-from services.party_rows import party_of
+from services.contacts.rows import party_of
+from services.mail.index import write_texts
 from services.store.engine import Store
 from services.store.folding import outbox_text, party_text
 from services.store.search import MAIL, OUTBOX, PARTIES, TextIndex

@@ -1,7 +1,7 @@
 """Bringing an older store up to date: schema, queues, and the texts that records are found by."""
 
 from services.config import Config
-from services.queue_rows import tell_missing
+from services.queues.rows import tell_missing
 from services.store.schema import open_store, upgrade_store
 from services.text import count
 from services.text_index import Tell, write_missing

@@ -7,8 +7,8 @@ from sqlmodel import col, select
 
 from models.mail import MailRow, RawMailRow
 from services.bootstrap import Services
-from services.mail_index import write_texts
-from services.people import settle_contacts
+from services.contacts.people import settle_contacts
+from services.mail.index import write_texts
 from tests.stores import START
 
 RAW = (

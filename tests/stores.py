@@ -69,7 +69,7 @@ def lay_store(config: Config) -> None:
     """Copy an empty SQLite store to where there is none yet, as `open_store` would have made it.
 
     Making one runs every migration, which costs more than most tests. How a store is made is what
-    tests/services/test_store.py is about.
+    tests/services/store/test_store.py is about.
     """
     path = sqlite_path(config.url)
     if path is None or path.parent.exists():

@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 import pytest
 
-from services.accounts import AccountService
-from services.vault import Vault
+from services.accounts.service import AccountService
+from services.secrets.vault import Vault
 from tests.servers.cloud.contoso import ADDRESS, CLIENT, SECRET, TENANT, USER, Contoso
 from tests.servers.mailbox import Mailbox
 from tests.servers.postfix import Postfix

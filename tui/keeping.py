@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
-from services.drafts import Draft
+from services.changes.drafts import Draft
 from services.errors import ServiceError
 from tui.door import Door
 from tui.faults import write_fault

@@ -29,7 +29,7 @@ from services.demo.servers import DemoServers
 from services.errors import ServiceError
 from services.importing.result import RunResult
 from services.protocols.base import Surroundings
-from services.queue_messages import login_name
+from services.queues.service import login_name
 
 MESSAGE_LIMIT_MB = 1
 """Small, so that a message above the limit need not be large."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from models.fields import address_key
 from models.mail import Outcome, Reason
-from services.causes import Cause
 from services.demo.sample import CONTACTS, FORWARD_TO, NIGHT_DESK, NIGHT_SENDER
 from services.demo.sandbox import (
     Sandbox,
@@ -15,7 +14,8 @@ from services.demo.sandbox import (
     wait_for_answers,
 )
 from services.errors import ServiceError
-from services.mail_filter import MailFilter
+from services.mail.causes import Cause
+from services.mail.filter import MailFilter
 from services.protocols.base import Surroundings
 from services.results import Result, summary
 from services.text import count

@@ -20,7 +20,7 @@ from models.account import Account, EmailAccountRow
 from models.work import ImportRunRow, RunState
 from services.errors import Fenced, ServiceError
 from services.importing.result import Counts
-from services.schedule_state import note_end
+from services.schedules.state import note_end
 from services.store.engine import Store
 
 LEASE = timedelta(seconds=90)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from models.account import Account
 from models.mail import Outcome, Reason
-from services.contacts import known_senders
+from services.contacts.service import known_senders
 from services.importing import ledger
 from services.importing.bounce import Report, read_report
 from services.importing.fingerprint import content_digest, header_digest, identity_digest

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from models.fields import address_key
 from models.mail import Outcome, Reason
-from services.contacts import KnownContact
+from services.contacts.service import KnownContact
 from services.importing.bounce import Report
 from services.importing.headers import Address, HeaderFacts
 from services.importing.verdict import Background, Finding, SentMail, Verdict

@@ -27,12 +27,12 @@ from models.mail import (
     RecipientState,
 )
 from services.chunks import chunks
+from services.contacts.people import settle_contacts
 from services.importing.headers import HeaderFacts
 from services.importing.parse import NOTHING_READ, Skimmed
 from services.importing.verdict import SentMail, Verdict
-from services.people import settle_contacts
 from services.protocols.base import Mark
-from services.queue_rows import raise_for_mail
+from services.queues.rows import raise_for_mail
 from services.store.folding import text_row
 
 SAME_CONTENT = "It is here already: same Message-ID and content."

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from models.account import Account, EmailAccountRow
 from models.mail import MailboxMarkRow
 from models.work import RunState
-from services.accounts import AccountService
+from services.accounts.service import AccountService
 from services.actor import Actor
 from services.arenas import share_arenas
 from services.config import Config
-from services.connections import Connections, MailboxBusy
+from services.connections.service import Connections, MailboxBusy
 from services.errors import Cancelled, Fenced, ServiceError
 from services.importing import ledger
 from services.importing.claim import Claim, Claims

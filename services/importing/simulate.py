@@ -11,16 +11,16 @@ from pathlib import Path
 
 from models.account import Account
 from models.mail import Outcome
-from services.accounts import AccountService
-from services.causes import advice
+from services.accounts.service import AccountService
 from services.config import Config
+from services.contacts.people import contact_words
 from services.errors import InvalidInput, ServiceError
 from services.importing import ledger
 from services.importing.examine import Examiner
 from services.importing.headers import header_part
 from services.importing.ledger import Entry, Fingerprints
-from services.mail_views import AnsweredMail, answered
-from services.people import contact_words
+from services.mail.causes import advice
+from services.mail.views import AnsweredMail, answered
 from services.protocols import PROTOCOLS
 from services.protocols.base import Body, Header, Surroundings
 from services.store.engine import Store

@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlmodel import Session
 
-from services.accounts import AccountService
+from services.accounts.service import AccountService
 from services.errors import NotFound, ServiceError
 from services.importing.run import ImportService
 from services.importing.walk import bounded

@@ -9,13 +9,13 @@ from sqlmodel import Session, col, select, update
 
 from models.assignment import Assignment
 from models.mail import MailRow, Outcome, Reason
-from services import people
+from services.contacts import people
 from services.errors import InvalidInput
 from services.importing.fingerprint import content_digest
 from services.importing.parse import skim
 from services.management.cases import Case, unchanged
 from services.management.record import By, change, keep_bytes, note, note_all, update_ledger
-from services.queue_rows import close_for_mail, raise_for_mail
+from services.queues.rows import close_for_mail, raise_for_mail
 from services.results import REFUSED, Result
 
 

@@ -11,11 +11,11 @@ from sqlmodel import Session, col, update
 from models.account import EmailAccountRow
 from models.mail import LedgerRow, MailActionRow, MailRow, Outcome, RawMailRow
 from models.queue import QueueMessageRow
+from services.contacts.people import settle_contacts
 from services.importing.ledger import Entry, mail_values, mark_failed
-from services.mail_index import write_texts
+from services.mail.index import write_texts
 from services.management.cases import OWN, Case
-from services.people import settle_contacts
-from services.queue_rows import close_for_mail, raise_for_mail
+from services.queues.rows import close_for_mail, raise_for_mail
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from sqlmodel import Session, col, select
 
 from models.assignment import Assignment
 from models.mail import MailRow, Outcome
-from services.accounts import AccountService
+from services.accounts.service import AccountService
 from services.actor import Actor
-from services.causes import Cause, alike, cause_of, is_open_error
 from services.chunks import chunks
 from services.errors import ServiceError
 from services.forms import check
 from services.importing.run import ImportService
+from services.mail.causes import Cause, alike, cause_of, is_open_error
 from services.management import decide
 from services.management.batches import Batches, Fetched, Tell
 from services.management.cases import Case, briefs, mail_of, named

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from models.account import Advice, ProtocolSettings
 from models.fields import Advanced, Guid, GuidOrDomain, Secret, Words, is_guid
-from services.expiry import expiry_warning
+from services.secrets.expiry import expiry_warning
 
 
 class Office365Settings(ProtocolSettings):

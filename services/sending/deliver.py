@@ -13,8 +13,8 @@ from sqlmodel import Session, and_, col
 
 from models.account import Account, ProtocolSettings
 from models.mail import OutboxRow, OutboxState
-from services.accounts import AccountService
-from services.connections import Connections, MailboxBusy
+from services.accounts.service import AccountService
+from services.connections.service import Connections, MailboxBusy
 from services.errors import Cancelled, ConnectionFailed, Fenced, ServiceError
 from services.protocols import protocol
 from services.protocols.base import (

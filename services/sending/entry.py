@@ -18,7 +18,7 @@ from models.mail import (
     RawOutboxRow,
     RecipientState,
 )
-from services.contacts import known_senders
+from services.contacts.service import known_senders
 from services.errors import InvalidInput
 from services.sending import rules
 from services.sending.addresses import wire_address

@@ -13,9 +13,9 @@ from sqlmodel import Session, func, select
 
 from models.mail import OutboxState, OutgoingMail, RawOutboxRow
 from models.work import WorkerRow
-from services.accounts import AccountService
+from services.accounts.service import AccountService
 from services.actor import Actor
-from services.connections import Connections
+from services.connections.service import Connections
 from services.errors import NotFound
 from services.paging import Page
 from services.protocols.base import Surroundings

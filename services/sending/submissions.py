@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from models.account import Account, EmailSettings
 from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RawOutboxRow
 from models.submission import Submission
-from services.accounts import AccountService
+from services.accounts.service import AccountService
 from services.actor import Actor
 from services.errors import InvalidInput
 from services.protocols import protocol

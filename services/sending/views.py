@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
+from services.contacts.people import contact_words
 from services.errors import NotFound
 from services.paging import Page, cut, direction
-from services.people import contact_words
 from services.store.counting import counted_each
 from services.store.search import OUTBOX, matching
 

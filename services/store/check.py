@@ -9,14 +9,14 @@ from sqlalchemy import inspect, text
 from sqlmodel import Session, select
 
 from models.account import EmailAccountRow, SecretRow
-from services.account_rows import settings_of
+from services.accounts.rows import settings_of
 from services.errors import ServiceError
+from services.secrets.vault import Vault
 from services.store.engine import Store
 from services.store.migrations import HEAD
 from services.store.schema import tables
 from services.text import count
 from services.text_index import count_missing
-from services.vault import Vault
 
 if TYPE_CHECKING:
     from services.worker.engine import Engine

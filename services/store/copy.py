@@ -16,11 +16,11 @@ from sqlmodel import select as rows_of
 
 from models.work import ConnectionSlotRow, WorkerRow
 from services.errors import ServiceError
+from services.secrets.vault import Vault
 from services.store.check import secrets
 from services.store.engine import Store
 from services.store.schema import tables
 from services.text import count
-from services.vault import Vault
 
 Tell = Callable[[int, int | None], None]
 

@@ -15,14 +15,14 @@ from sqlmodel import col, select, update
 
 from models.account import EmailAccountRow
 from models.schedule import ScheduleRow
-from services.connections import MailboxBusy
+from services.connections.service import MailboxBusy
 from services.errors import Cancelled, NotFound
 from services.importing.claim import AlreadyRunning, end_expired, expired
 from services.importing.result import RunResult
 from services.importing.run import ImportService
 from services.protocols.base import Surroundings
-from services.schedule_state import importing_now
-from services.schedules import times_of
+from services.schedules.service import times_of
+from services.schedules.state import importing_now
 from services.store.engine import Store
 from services.worker.due import next_run
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from models.mail import OutboxState
 from services.bootstrap import Services
-from services.mail_filter import MailFilter, Shown
+from services.mail.filter import MailFilter, Shown
 from services.paging import LAST
 from tests.benchmarks._crowd import crowd
 

@@ -20,9 +20,9 @@ from models.queue import QueueMessageRow
 from models.work import ImportRunRow
 from services import retention
 from services.bootstrap import Services
-from services.drafts import Draft
+from services.changes.drafts import Draft
 from services.errors import InvalidInput
-from services.mail_filter import MailFilter
+from services.mail.filter import MailFilter
 from services.retention import Ages, Pruned
 from tests.mails import add
 from tests.stores import START, Clock, imap_raw, save

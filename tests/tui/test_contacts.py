@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.bootstrap import Services
-from services.contacts import ContactService
+from services.contacts.service import ContactService
 from tests.tui.driver import console
 
 AGENTS = ("a",)

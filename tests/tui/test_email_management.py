@@ -8,7 +8,7 @@ import pytest
 
 from models.mail import OutgoingMail
 from services.bootstrap import Services
-from services.mail_filter import MailFilter
+from services.mail.filter import MailFilter
 from services.protocols.base import Surroundings
 from tests.servers.mailbox import Mailbox
 from tests.servers.tls import Authority

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.accounts import AccountService
+from services.accounts.service import AccountService
 from services.codes import CodeService
-from services.mail import MailService
+from services.mail.service import MailService
 from tests.stores import config_in
 from tests.tui.driver import console
 from tests.tui.terminal.line import Line

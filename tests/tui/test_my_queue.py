@@ -10,7 +10,7 @@ from models.queue import QueueMessageRow
 from services import actor
 from services.bootstrap import Services
 from services.codes import row_id
-from tests.services.test_mail import add
+from tests.services.mail.test_mail import add
 from tests.stores import imap_raw, save
 from tests.tui.driver import console
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.events import Paste
 
-from services.accounts import AccountService
+from services.accounts.service import AccountService
 from services.bootstrap import Services
 from services.errors import NotFound
 from tests.stores import config_in, imap_raw, save

@@ -17,7 +17,7 @@ from tui.cli.output import say, write, write_bytes, write_json
 from tui.cli.secret import ask_secret
 
 if TYPE_CHECKING:
-    from services.account_text import Plan, Planned
+    from services.accounts.as_text import Plan, Planned
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Else all of them.")]
 File = Annotated[str, typer.Argument(metavar="FILE|-", help="TOML; - for standard input.")]

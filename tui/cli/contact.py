@@ -21,8 +21,8 @@ from tui.cli.party import tell_saved
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-    from services.contact_lines import ContactLine
-    from services.party_rows import Party
+    from services.contacts.lines import ContactLine
+    from services.contacts.rows import Party
 
 FIELDS = list(fields_of(ContactForm))
 
@@ -50,7 +50,7 @@ def app(_name: str) -> typer.Typer:
 
 def list_(text: Filter = "", json: Json = False) -> None:
     """List the contacts of all agents and suppliers."""
-    from services.contact_lines import contact_lines
+    from services.contacts.lines import contact_lines
 
     with opened() as services:
         lines = contact_lines(services.store, text)
@@ -59,7 +59,7 @@ def list_(text: Filter = "", json: Json = False) -> None:
 
 def show(email: Email, json: Json = False) -> None:
     """Show whose contact an address is, and of which types."""
-    from services.contact_lines import contacts_at
+    from services.contacts.lines import contacts_at
 
     with opened() as services:
         lines = contacts_at(services.store, email)

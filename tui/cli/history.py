@@ -14,7 +14,7 @@ from tui.cli.shown import moment
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-    from services.history import Change
+    from services.changes.history import Change
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="Of which kind of records.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of which one; a deleted one too.")]
@@ -38,7 +38,7 @@ def history(
     KIND is account, agent, supplier, queue, contact-type, user or schedule. Without KIND or NAME
     the changes of all of them are told.
     """
-    from services.history import NOUNS
+    from services.changes.history import NOUNS
 
     if kind and kind not in NOUNS:
         raise InvalidInput({"KIND": f"There is no {kind}; choose one of {', '.join(NOUNS)}."})

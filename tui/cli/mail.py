@@ -22,7 +22,7 @@ from tui.cli.shown import moment
 if TYPE_CHECKING:
     from services.bootstrap import Services
     from services.importing.simulate import Simulated
-    from services.mail_views import MailView
+    from services.mail.views import MailView
 
 Id = Annotated[int, typer.Argument(metavar="ID", help="The message's number.")]
 Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="The messages' numbers.")]

@@ -12,8 +12,8 @@ from tui.cli.shown import moment
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-    from services.mail_filter import MailFilter, Shown
-    from services.mail_views import MailLine
+    from services.mail.filter import MailFilter, Shown
+    from services.mail.views import MailLine
 
 _SHOWN = ("imported", "skipped", "error", "forwarded", "dismissed")
 
@@ -93,7 +93,7 @@ def search(
 
 def causes(json: Json = False) -> None:
     """List the causes of open errors, the most frequent first, and what to do about each."""
-    from services.causes import advice
+    from services.mail.causes import advice
 
     with opened() as services:
         lines = services.mail.causes()
@@ -152,7 +152,7 @@ def _show(services: "Services", wanted: "MailFilter", limit: int | None, *, json
 
 def _refuse_unheard_of(services: "Services", account: str) -> None:
     """Raise NotFound where neither an account has the name nor mail of one that was deleted."""
-    from services.mail_filter import MailFilter
+    from services.mail.filter import MailFilter
 
     if account and not services.mail.count(MailFilter(account=account)):
         services.accounts.get(account)
@@ -166,13 +166,13 @@ def _nothing(services: "Services") -> str:
 def _wanted(
     text: str, outcome: str | None, account: str, queue: str | None, contact_type: str
 ) -> "MailFilter":
-    from services.mail_filter import MailFilter
+    from services.mail.filter import MailFilter
 
     return MailFilter(_outcome(outcome), account, text, queue, contact_type)
 
 
 def _outcome(word: str | None) -> "Shown | None":
-    from services.mail_filter import Shown
+    from services.mail.filter import Shown
 
     if word is None:
         return None

@@ -16,8 +16,8 @@ from tui.cli.shown import as_json
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-    from services.contacts import PartyLine
-    from services.party_rows import Party
+    from services.contacts.rows import Party
+    from services.contacts.service import PartyLine
 
 CODE, *OTHERS = fields_of(PartyForm, skip=["contacts"])
 CONTACT = list(fields_of(ContactForm))

@@ -13,7 +13,7 @@ from tui.cli.output import say, write_json_rows, write_table
 from tui.cli.shown import moment
 
 if TYPE_CHECKING:
-    from services.queue_views import QueueMessage
+    from services.queues.views import QueueMessage
 
 Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="The queue messages' numbers.")]
 Queue = Annotated[str, typer.Option("--queue", metavar="NAME", help="Only of this queue.")]

@@ -15,7 +15,7 @@ from tui.cli.shown import moment, yes_no
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-    from services.schedules import RunLine, Schedule, ScheduleLine
+    from services.schedules.service import RunLine, Schedule, ScheduleLine
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account whose mail is imported.")]
 Every = Annotated[

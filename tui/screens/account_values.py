@@ -15,7 +15,7 @@ from models.account import (
     EmailSettings,
 )
 from models.fields import Words
-from services.account_changes import KIND
+from services.accounts.changes import KIND
 from services.protocols import PROTOCOLS
 from services.protocols.base import MailProtocol
 from tui.screens.account_sections import PROTOCOL, Configuration

@@ -20,7 +20,7 @@ from tui.widgets.paper import wrapped
 from tui.widgets.times import ahead, alarm_words, short_clock
 
 if TYPE_CHECKING:
-    from services.account_list import AccountLine
+    from services.accounts.overview import AccountLine
     from services.dashboard import Board
     from tui.app import Console
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from models.contacts import PartyForm
 from models.fields import Section
-from services.contacts import PartyLine
+from services.contacts.service import PartyLine
 from services.paging import Page as Rows
 from services.text import count, counted_words
 from tui.widgets.list_page import ListPage

@@ -7,8 +7,8 @@ from uuid import UUID
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from services.account_changes import KIND
-from services.account_list import AccountLine
+from services.accounts.changes import KIND
+from services.accounts.overview import AccountLine
 from services.paging import Page as Rows
 from services.text import clock
 from tui.screens.board import short

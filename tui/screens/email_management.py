@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widget import Widget
 
-from services.mail_views import MailLine
+from services.mail.views import MailLine
 from services.paging import Page as Rows
 from services.results import Result
 from services.text import counted_words
@@ -26,7 +26,7 @@ from tui.widgets.record_list import Column, RecordList
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-    from services.causes import Cause
+    from services.mail.causes import Cause
 
 MAIL_PATH = ("Home", "Messages", "Email Management")
 

@@ -7,8 +7,8 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from models.history import Act
-from services.differences import FieldChange
-from services.history import Change
+from services.changes.differences import FieldChange
+from services.changes.history import Change
 from services.paging import Page as Rows
 from tui.widgets.chrome import MessageLine, Notice
 from tui.widgets.list_page import RowsPage

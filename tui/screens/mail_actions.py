@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from models.assignment import Assignment
 from models.mail import Outcome
 from services.errors import InvalidInput
-from services.mail_views import MailLine
+from services.mail.views import MailLine
 from services.protocols.base import Surroundings
 from services.results import Result
 from services.text import count

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from services.causes import CauseLine, advice
+from services.mail.causes import CauseLine, advice
 from services.paging import Page as Rows
 from services.protocols.base import Surroundings
 from services.results import Result

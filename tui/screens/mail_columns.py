@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from models.mail import Outcome
-from services.mail_views import MailLine
+from services.mail.views import MailLine
 from tui.widgets.glyphs import glyphs
 from tui.widgets.record_list import Column
 from tui.widgets.times import short_clock

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.mail_filter import MailFilter, Shown
+from services.mail.filter import MailFilter, Shown
 from services.protocols import PROTOCOLS
 from tui.widgets.controls import Option
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-    from services.causes import Cause
+    from services.mail.causes import Cause
 
 NO_QUEUE = "\n"
 """Stands for errors that are in no queue; no queue has a line break in its name."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from services.mail_views import AnsweredMail, MailLine, MailView
+from services.mail.views import AnsweredMail, MailLine, MailView
 from services.results import Result
 from services.text import plain_lines, size_words
 from tui.screens.mail_actions import ACTIONS_HELP, MailActions

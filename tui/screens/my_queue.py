@@ -7,8 +7,8 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from services.paging import Page as Rows
-from services.queue_messages import QueueCounts
-from services.queue_views import QueueMessage
+from services.queues.service import QueueCounts
+from services.queues.views import QueueMessage
 from services.results import Result
 from services.text import count
 from tui.menu import place

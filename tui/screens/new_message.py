@@ -13,9 +13,9 @@ from models.fields import address_key, is_steering
 from models.mail import OutgoingMail
 from models.message import MessageForm, mailboxes
 from services import attachments
+from services.contacts.people import Person
 from services.errors import InvalidInput, ServiceError
 from services.forms import check
-from services.people import Person
 from services.sending.views import OutboxMessage
 from services.text import count, size_words
 from tui.widgets.choose_contact import ChooseContact

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from models.work import RunState
 from services.paging import Page as Rows
-from services.schedules import RunLine
+from services.schedules.service import RunLine
 from tui.screens.import_run import sums
 from tui.widgets.chrome import MessageLine, Notice
 from tui.widgets.list_page import RowsPage

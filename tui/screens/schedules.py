@@ -11,8 +11,8 @@ from models.fields import Section
 from models.schedule import ScheduleForm
 from models.work import RunState
 from services.paging import Page as Rows
-from services.schedule_rows import KIND
-from services.schedules import RunLine, ScheduleLine
+from services.schedules.rows import KIND
+from services.schedules.service import RunLine, ScheduleLine
 from services.text import count
 from tui.screens.run_history import RunHistory
 from tui.widgets.chrome import MessageLine, Notice

@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
+from services.contacts.people import Person
 from services.errors import ServiceError
 from services.paging import Page as Rows
-from services.people import Person
 from tui.widgets.chrome import KeyLine, MessageLine
 from tui.widgets.dialogs import Dialog
 from tui.widgets.record_list import Column, RecordList

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from textual import events
 from textual.screen import ScreenResultType
 
-from services.drafts import Draft
+from services.changes.drafts import Draft
 from tui.widgets.dialogs import Button, Question
 from tui.widgets.form_page import FormPage, field_name
 from tui.widgets.times import short_clock

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from services.merge import Side
+from services.changes.merge import Side
 from services.text import plain
 from tui.widgets.chrome import KeyLine, MessageLine, Notice
 from tui.widgets.dialogs import Dialog

@@ -15,9 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import ScreenResultType
 
 from models.fields import Section
-from services.account_changes import CHANGED, CLEARED
+from services.accounts.changes import CHANGED, CLEARED
+from services.changes.merge import Point, Side, compare, merge
 from services.errors import Stale
-from services.merge import Point, Side, compare, merge
 from services.words import text, words
 from tui.widgets.form_page import field_name
 from tui.widgets.kept_form import KeptForm

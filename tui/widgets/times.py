@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from services.text import clock
 
 if TYPE_CHECKING:
-    from services.schedule_state import Alarm
+    from services.schedules.state import Alarm
 
 
 def short_clock(moment: datetime | None, now: datetime) -> str:

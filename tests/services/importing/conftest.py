@@ -13,8 +13,8 @@ from models.work import ImportRunRow
 from services.bootstrap import Services
 from services.config import Config
 from services.importing.result import RunResult
-from services.mail_filter import MailFilter
-from services.mail_views import MailLine
+from services.mail.filter import MailFilter
+from services.mail.views import MailLine
 from services.protocols.base import Surroundings
 from tests.servers.mailbox import Mailbox
 from tests.servers.tls import Authority

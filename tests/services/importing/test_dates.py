@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.mail_filter import MailFilter
+from services.mail.filter import MailFilter
 from services.protocols.imap_mailbox import ImapImporter
 from services.protocols.office365_items import received
 from services.text import clock

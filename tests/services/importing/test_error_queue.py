@@ -6,7 +6,7 @@ from sqlmodel import delete, select
 from models.queue import QueueMessageRow
 from services.importing import ledger
 from services.protocols.base import Surroundings
-from services.queue_rows import tell_missing
+from services.queues.rows import tell_missing
 from tests.services.importing.conftest import OURS, Desk, letter
 
 REPLY = f"In-Reply-To: {OURS}"

@@ -10,9 +10,9 @@ from sqlalchemy import event
 from sqlmodel import Session, delete
 
 from models.mail import LedgerRow
-from services import connections
 from services.cancel import Cancel
-from services.connections import MailboxBusy
+from services.connections import service as connections
+from services.connections.service import MailboxBusy
 from services.errors import Cancelled, ConnectionFailed, Fenced, ServiceError
 from services.importing import examine, run, walk
 from services.importing.ledger import Book, Entry

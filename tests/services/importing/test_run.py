@@ -1,6 +1,6 @@
 """Whole imports from a real Dovecot into a real store: each message judged, kept and linked."""
 
-from services.mail_filter import MailFilter
+from services.mail.filter import MailFilter
 from tests.corpus import TORTURE
 from tests.services.importing.conftest import GUIDE, OURS, REPLY, Desk, bounce, letter
 

@@ -4,7 +4,7 @@ import pytest
 
 from services.config import Config
 from services.errors import InvalidInput
-from services.mail_filter import MailFilter
+from services.mail.filter import MailFilter
 from services.protocols.base import Surroundings
 from services.results import Result, summary
 from tests.services.importing.conftest import letter

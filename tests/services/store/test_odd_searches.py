@@ -7,7 +7,7 @@ import pytest
 
 from services.bootstrap import Services
 from services.errors import ServiceError
-from services.mail_filter import MailFilter
+from services.mail.filter import MailFilter
 from services.store.folding import MOST_WORDS
 from tests.mails import add
 

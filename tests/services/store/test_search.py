@@ -11,7 +11,7 @@ from sqlmodel import Session, insert, select
 
 from models.mail import MailRow, MailTextRow
 from services.bootstrap import Services
-from services.mail_filter import MailFilter
+from services.mail.filter import MailFilter
 from services.store import search
 from services.store.folding import ID_BITS, Term, fold, place, terms, text_row
 from services.store.search import MAIL, search_in

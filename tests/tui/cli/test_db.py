@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.drafts import Draft
+from services.changes.drafts import Draft
 from tests.mails import add
 from tests.stores import services_in
 from tests.tui.cli.conftest import CommandLine

@@ -6,7 +6,7 @@ import pytest
 
 from services.actor import current_actor
 from services.bootstrap import Services
-from services.queue_messages import login_name
+from services.queues.service import login_name
 from tests.servers.mailbox import Mailbox
 from tests.servers.tls import Authority
 from tests.tui.cli.conftest import CommandLine

@@ -1,0 +1,1 @@
+"""Email accounts: their rows, drafts and questions, and the same as text."""

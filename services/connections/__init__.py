@@ -1,0 +1,1 @@
+"""Slots: how many connections a mailbox may have, over all processes."""

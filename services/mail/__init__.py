@@ -1,0 +1,1 @@
+"""Mail that came in, as faces list, search and show it."""

@@ -1,0 +1,1 @@
+"""Scheduled Tasks: when each account is imported, and how that went."""

@@ -1,0 +1,1 @@
+"""Secrets: the key file, what is encrypted under it, and another key."""
