@@ -52,5 +52,6 @@ class Server(ABC):
         return self._daemon.group
 
     def log(self) -> str:
-        """Return what it logged so far."""
-        return (self.root / self.log_file).read_text(errors="replace")
+        """Return what it logged so far; Postfix makes the file with its first line."""
+        file = self.root / self.log_file
+        return file.read_text(errors="replace") if file.exists() else ""

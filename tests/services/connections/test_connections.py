@@ -246,7 +246,7 @@ def contend(number):
         with services.connections.hold("box", "import", "A", ceiling=3, wait=30):
             mark = marks / f"{os.getpid()}-{number}"
             mark.touch()
-            os.write(1, b"%d\n" % len(list(marks.iterdir())))  # in one piece, unlike print
+            os.write(1, b"%d\\n" % len(list(marks.iterdir())))  # in one piece, unlike print
             time.sleep(0.02)
             mark.unlink()
 
