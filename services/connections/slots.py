@@ -64,7 +64,7 @@ class Tried:
 
 
 class Slots:
-    """Keeps the slots; who waits, and for how long, is for `services.connections` to say."""
+    """Keeps the slots; who waits, and for how long, is for `Connections` to say."""
 
     def __init__(self, store: Store, holder: str, now: Callable[[], datetime]) -> None:
         """Take the store that the slots lie in, and this process's name among all holders."""

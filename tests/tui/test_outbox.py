@@ -1,12 +1,13 @@
 """The outbox: writing, sending without a worker, and deciding what became of a message."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from models.mail import Attachment, OutboxState, OutgoingMail
+from models.mail import Attachment, OutboxRow, OutboxState, OutgoingMail
 from models.submission import Submission
 from services.bootstrap import Services
 from services.config import Config
@@ -16,7 +17,7 @@ from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
 from tests.stores import config_in, save, smtp_raw
 from tests.tui.driver import console
-from tui.widgets.times import short_clock
+from tui.widgets.times import at, short_clock
 
 OUTBOX = ("o",)
 StartSmtp = Callable[..., SmtpServer]
@@ -292,5 +293,20 @@ async def test_a_row_says_when_it_was_sent_and_when_it_is_tried_again(
     async with console(folder, *OUTBOX) as driver:
         rows = [" ".join(row.split()) for row in driver.text().splitlines()[4:7]]
         assert rows[0].endswith(f"{subject} failed, 1 try")
-        assert rows[1].endswith(f"{subject} try 2 at {short_clock(later.next_attempt_at, now)}")
+        assert rows[1].endswith(f"{subject} try 2 {at(later.next_attempt_at, now)}")
         assert rows[2].endswith(f"{subject} sent {short_clock(done.sent_at, now)}")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(timedelta(hours=5), "try 12 at %H:%M"), (timedelta(4), "try 12 on %d %b")]
+)
+async def test_a_row_has_room_for_when_a_late_try_comes_on_another_day(
+    folder: Path, services: Services, smtp_server: StartSmtp, ahead: timedelta, words: str
+) -> None:
+    account(services, smtp_server())
+    which, due = queue(services), services.now() + ahead
+    with services.store.write() as session:
+        row = session.get_one(OutboxRow, which)
+        row.attempts, row.next_attempt_at = 11, due
+    async with console(folder, *OUTBOX) as driver:
+        assert driver.sees(due.astimezone().strftime(words))

@@ -19,7 +19,7 @@ from tui.widgets.filter_line import FilterLine, chosen
 from tui.widgets.list_page import RowsPage
 from tui.widgets.pick import Pick
 from tui.widgets.record_list import Column, RecordList
-from tui.widgets.times import short_clock
+from tui.widgets.times import at, short_clock
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -85,7 +85,7 @@ class Outbox(RowsPage):
         if row.state == OutboxState.SENT and row.sent_at:
             words = f"sent {short_clock(row.sent_at, now)}"
         elif row.state == OutboxState.QUEUED and coming and (row.attempts or coming > now):
-            words = f"try {row.attempts + 1} at {short_clock(coming, now)}"
+            words = f"try {row.attempts + 1} {at(coming, now)}"
         elif row.state in (OutboxState.UNCERTAIN, OutboxState.FAILED):
             words = f"{words}, {count(row.attempts, 'try', 'tries')}"
         return words, state_tone(row.state)

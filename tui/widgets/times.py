@@ -1,12 +1,15 @@
 """Moments as lists and pages show them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.text import clock
 
 if TYPE_CHECKING:
     from services.schedules.state import Alarm
+
+_SOON = timedelta(hours=12)
+"""Below that a time of day says which one is meant, even past midnight."""
 
 
 def short_clock(moment: datetime | None, now: datetime) -> str:
@@ -22,6 +25,12 @@ def ahead(moment: datetime | None, now: datetime) -> str:
     if minutes < 1:
         return "now"
     return f"in {minutes} min" if minutes < 60 else short_clock(moment, now)
+
+
+def at(moment: datetime, now: datetime) -> str:
+    """Return when a moment comes, at most 9 cells wide: ``at 02:00``; of later ones the day."""
+    local = moment.astimezone()
+    return f"at {local:%H:%M}" if moment - now < _SOON else f"on {local:%d %b}"
 
 
 def age(moment: datetime, now: datetime) -> str:
