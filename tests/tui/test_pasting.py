@@ -60,6 +60,16 @@ async def test_pasted_lines_of_recipients_are_joined_by_commas(
         assert driver.errors() == {}
 
 
+async def test_a_comma_pasted_behind_a_recipient_parts_it_from_the_next_one(
+    folder: Path, services: Services
+) -> None:
+    async with console(folder, "o", "n") as driver:
+        for text in ("anna@agent.test, ", "jim@agent.test"):
+            driver.send(Paste(text))
+            await driver.settle()
+        assert driver.editor("to").value == "anna@agent.test,jim@agent.test"
+
+
 async def test_pasted_lines_of_a_text_are_joined_by_spaces(
     folder: Path, services: Services
 ) -> None:

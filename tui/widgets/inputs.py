@@ -86,8 +86,8 @@ class TextInput(Input):
     def _lines(self, text: str) -> list[str]:
         if self.password:
             return text.strip("\r\n").splitlines() or [""]
-        ends = ",; " if self.several else " "
-        return [line.strip().rstrip(ends) for line in text.splitlines() if line.strip()] or [""]
+        lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+        return [line.rstrip(",; ") for line in lines] if self.several and lines[1:] else lines
 
     def _say(self, words: str) -> None:
         self.notice = Notice("warning", words)
