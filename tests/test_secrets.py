@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import pytest
 
-from services.accounts.service import AccountService
+from services.accounts.overview import AccountList
 from services.secrets.vault import Vault
 from tests.servers.cloud.contoso import ADDRESS, CLIENT, SECRET, TENANT, USER, Contoso
 from tests.servers.mailbox import Mailbox
@@ -292,7 +292,7 @@ def test_a_crash(watch: Watch, imap: tuple[str, ...], monkeypatch: pytest.Monkey
     for owner, name, words in (
         (Vault, "get", "import RES"),
         (Vault, "kinds", "account show RES"),
-        (AccountService, "list", "account list"),
+        (AccountList, "lines", "account list"),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(owner, name, broken)
