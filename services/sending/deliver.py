@@ -113,7 +113,8 @@ class Deliverer:
         except MailboxBusy as error:
             until = self._now() + _SLOT_PAUSE * (0.5 + self._random.random())
             with self._store.write() as session:
-                postpone.wait_for_slot(session, self._due(work), until, str(error))
+                waiting = postpone.wait_for_slot(session, self._due(work), until, str(error))
+            work.tally.add(Tally(queued=waiting))
         except ServiceError as error:
             self._postpone(work, error)
         except Exception as error:  # noqa: BLE001 - the last door of an account: others go on

@@ -45,14 +45,19 @@ def postpone(
     return put_off, given_up
 
 
-def wait_for_slot(session: Session, due: ColumnElement[bool], until: datetime, words: str) -> None:
-    """Put off what is `due` without counting an attempt: others use the mailbox just now."""
-    session.execute(
+def wait_for_slot(session: Session, due: ColumnElement[bool], until: datetime, words: str) -> int:
+    """Put off what is `due` without counting an attempt: others use the mailbox just now.
+
+    Returns how many were put off.
+    """
+    result = session.execute(
         update(OutboxRow)
         .where(due)
         .values(next_attempt_at=until, last_error=words)
+        .returning(col(OutboxRow.id))
         .execution_options(synchronize_session=False)
     )
+    return len(result.all())
 
 
 def fail(session: Session, which: ColumnElement[bool], words: str) -> int:

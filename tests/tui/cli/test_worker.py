@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.bootstrap import Services
 from tests.servers.process import free_ports
 from tests.servers.smtp import SmtpServer
 from tests.tui.cli.conftest import CommandLine, Ended
@@ -63,6 +64,17 @@ def test_one_of_several_messages_without_success_is_partly_failed(
     queue(office)
     ended = once(office)
     assert (ended.code, ended.json["sent"]) == (3, 1)
+
+
+def test_mail_that_waits_for_a_connection_is_not_done(
+    office: CommandLine, services: Services
+) -> None:
+    office.done("account", "edit", "SEND", "--limit", "1")
+    queue(office)
+    account = services.accounts.get("SEND")
+    with services.connections.hold(account.settings.mailbox(), "import", "SEND"):
+        ended = once(office)
+    assert (ended.code, ended.json["queued"]) == (1, 1)
 
 
 def test_an_uncertain_message_has_failed(office: CommandLine, server: SmtpServer) -> None:
