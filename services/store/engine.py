@@ -130,9 +130,18 @@ def store_url(url: str) -> URL:
     """Read the store's URL. Raises ServiceError, without the URL: it may hold a password."""
     try:
         parsed = make_url(url)
-        return parsed.set(drivername=DRIVER) if parsed.drivername == "postgresql" else parsed
     except (ArgumentError, ValueError):
         raise ServiceError("TOURMAIL_DATABASE_URL is not the URL of a database.", _URLS) from None
+    if parsed.get_backend_name() != "postgresql":
+        return parsed
+    driver = DRIVER if parsed.drivername == "postgresql" else parsed.drivername
+    return _password_in_place(parsed.set(drivername=driver))
+
+
+def _password_in_place(url: URL) -> URL:
+    """Move a password out of the options, as libpq takes it too, to where it is looked for."""
+    given = url.normalized_query.get("password")
+    return url.difference_update_query(["password"]).set(password=given[-1]) if given else url
 
 
 def make_engine(url: str) -> Engine:

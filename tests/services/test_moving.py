@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
+from sqlalchemy.engine import make_url
 
 from models.account import SecretRow
 from models.mail import OutgoingMail
@@ -259,3 +260,25 @@ def test_what_pg_dump_refuses_is_told_without_the_password(
         back_up(config_in(tmp_path), tmp_path / "backup")
     password = url.partition("@")[0].rpartition(":")[2]
     assert password not in str(caught.value)
+
+
+def test_a_password_among_the_options_is_kept_from_the_list_of_processes(
+    filled: Services, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make_url(postgresql)
+    optional = url.update_query_dict({"password": str(url.password)})._replace(password=None)
+    text = optional.render_as_string(hide_password=False)
+    with pytest.raises(InvalidInput, match="can be read by others"):
+        move(filled, text, None, lambda _done, _all: None)
+    use_database(tmp_path, text)
+    commands = list[str]()
+    run = subprocess.run
+
+    def noted(command: list[str], **options: Any) -> Any:
+        commands.extend(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", noted)
+    back_up(config_in(tmp_path), tmp_path / "backup")
+    assert commands
+    assert str(url.password) not in " ".join(commands)
