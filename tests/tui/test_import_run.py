@@ -159,6 +159,19 @@ async def test_escape_leaves_at_once_and_stops_the_import(
     assert [run.state for run in runs(services)] == ["cancelled"]
 
 
+async def test_the_list_tells_that_an_import_was_stopped(
+    folder: Path, services: Services, silent: int
+) -> None:
+    save(services, imap_raw(server="127.0.0.1", port=silent))
+    async with console(folder, *EMAIL_ACCOUNT) as driver:
+        driver._send("i", "i")
+        await dialog_says(driver, "Connecting")
+        await run_begins(driver, services)
+        driver._send("escape", None)
+        await dialog_says(driver, "cancelled")
+        assert not driver.sees("running")
+
+
 async def test_leaving_the_console_stops_the_import(
     folder: Path, services: Services, silent: int
 ) -> None:

@@ -31,7 +31,10 @@ TO_MAIL = "mail"
 
 async def import_now(page: Page[Any], name: str) -> None:
     """Import an account in a modal, and go to its mail where that is wanted."""
-    if await page.dialog(ImportRun(name)) == TO_MAIL:
+    run = ImportRun(name)
+    found = await page.dialog(run)
+    await run.ended()
+    if found == TO_MAIL:
         mail = EmailManagement(MAIL_PATH, f"account={name}")
         await page.console.push_screen(mail, wait_for_dismiss=True)
 

@@ -5,6 +5,7 @@ shown meanwhile) and `finished(result)` (what is shown at the end). What the thr
 attributes is drawn twice a second, so that no amount of progress floods a slow line.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -53,6 +54,7 @@ class RunDialog(Dialog):
         self.seconds = 0.0
         self.over = False
         self.result: Any = None
+        self._under_way: asyncio.Future[Any] | None = None
 
     def work(self, services: "Services", surroundings: Surroundings) -> Any:
         """Do the work, on a thread. Raises ServiceError."""
@@ -80,7 +82,8 @@ class RunDialog(Dialog):
     async def _run(self) -> None:
         services = await self.services()
         surroundings = Surroundings(services.config, self.cancel, self._hear)
-        self.result = await self.ask(lambda: self.work(services, surroundings))
+        self._under_way = asyncio.ensure_future(self.ask(lambda: self.work(services, surroundings)))
+        self.result = await asyncio.shield(self._under_way)
         text = self.finished(self.result)
         if text is None:
             self.dismiss(self.result)
@@ -119,6 +122,11 @@ class RunDialog(Dialog):
         """Close at once; what still runs is stopped behind us."""
         self.stop_work()
         self.dismiss(self.result)
+
+    async def ended(self) -> None:
+        """Wait for work that was left to stop: only then does the store tell how it went."""
+        if self._under_way is not None:
+            await asyncio.wait({self._under_way})
 
     def stop_work(self) -> None:
         """Stop at once: the connection is closed under the thread that waits on it."""
