@@ -70,9 +70,10 @@ def refuse(errors: Mapping[int, str]) -> None:
 def _refuse_columns(names: Collection[str] | None) -> None:
     missing = [name for name in CSV_COLUMNS if name not in (names or ())]
     if missing:
+        hint = " Part them by commas, not semicolons." if ";" in "".join(names or ()) else ""
         raise InvalidInput(
             {"line 1": f"Columns {', '.join(missing)} are missing; the first line names them: "
-             f"{','.join(CSV_COLUMNS)}."}
+             f"{','.join(CSV_COLUMNS)}.{hint}"}
         )  # fmt: skip
 
 

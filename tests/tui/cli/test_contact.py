@@ -234,6 +234,13 @@ def test_missing_columns_are_named(codes: CommandLine, content: str) -> None:
     assert "line 1" in ended.err
 
 
+def test_semicolons_as_some_spreadsheets_write_them_are_told(codes: CommandLine) -> None:
+    ended = codes("contact", "load", "-", stdin=GOOD.replace(",", ";"))
+    assert ended.code == 2
+    assert "Part them by commas, not semicolons." in ended.err
+    assert contacts(codes) == []
+
+
 @pytest.mark.parametrize("path", ["/nowhere.csv", "/tmp"])
 def test_a_file_that_cannot_be_read_is_wrong_use(codes: CommandLine, path: str) -> None:
     ended = codes("contact", "load", path)
