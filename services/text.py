@@ -37,7 +37,7 @@ def _harmless(char: str) -> str:
 
 
 def clock(moment: datetime | None, now: datetime) -> str:
-    """Return a moment as people name it, in the zone of `now`, at most 11 characters wide."""
+    """Return a moment as people name it, in the zone of `now`, at most 12 characters wide."""
     if moment is None:
         return ""
     local = _local(moment, now)
