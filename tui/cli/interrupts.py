@@ -1,4 +1,4 @@
-"""Ctrl+C and SIGTERM, turned into a request to stop that long work can honour."""
+"""Ctrl+C, SIGTERM and SIGHUP, turned into a request to stop that long work can honour."""
 
 import signal
 import threading
@@ -12,6 +12,8 @@ from services.cancel import Cancel
 from services.errors import Cancelled
 from tui.cli.output import say
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Signalled(Cancel):
     """A request to stop that knows which signal asked for it."""
@@ -21,8 +23,9 @@ class Signalled(Cancel):
 
 @contextmanager
 def cancelling() -> Iterator[Signalled]:
-    """Hand out a Cancel that SIGINT and SIGTERM ask; a second SIGINT ends the program at once.
+    """Hand out a Cancel that a signal asks; a second SIGINT ends the program at once.
 
+    A signal that is ignored, as nohup has SIGHUP ignored, stays so.
     Leaves with the code that a shell expects (128 and the signal's number) where work was cut off.
     """
     cancel = Signalled()
@@ -33,7 +36,8 @@ def cancelling() -> Iterator[Signalled]:
         # Not from here: the main thread may hold the very lock that `cancel` takes.
         threading.Thread(target=cancel.cancel, daemon=True).start()
 
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, ask) for number in heard}
     try:
         yield cancel
     except Cancelled as error:

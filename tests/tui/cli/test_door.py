@@ -18,6 +18,7 @@ from tests.servers.process import wait_until
 from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
 from tests.tui.cli.conftest import CommandLine
+from tui.cli.interrupts import cancelling
 
 TOURMAIL = [sys.executable, "-m", "tui"]
 IMAP = ("--protocol", "imap", "--server", "mail.example.com", "--user", "res@example.com")
@@ -336,7 +337,9 @@ def hanging(tourmail: CommandLine, smtp_server: Callable[..., SmtpServer]) -> Sm
     return server
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 @pytest.mark.parametrize(
     "words", ["account test SEND --json", "import RES", "send --now --to a@b.c"]
 )
@@ -348,7 +351,17 @@ def test_a_signal_ends_what_waits_for_a_server(
     process.send_signal(number)
     _out, told = process.communicate(timeout=10)
     assert process.returncode == code
-    assert b"Traceback" not in told
+    assert told.endswith(b"Cancelled.\n")
+
+
+def test_what_nohup_has_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cancelling():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_the_process_list_shows_no_secret(hanging: SmtpServer) -> None:
