@@ -57,6 +57,18 @@ def parse(lines: Iterable[str]) -> Parsed:
     return Parsed(entries, errors)
 
 
+def disagreeing(entries: Iterable[Entry]) -> dict[int, str]:
+    """Return what is wrong with lines that name an agent or supplier unlike an earlier line."""
+    first, errors = dict[tuple[str, str], Entry](), dict[int, str]()
+    for entry in entries:
+        other = first.setdefault((entry.kind, entry.party.code), entry)
+        if entry.party.name != other.party.name:
+            errors[entry.line] = (
+                f"name: {entry.party.code} is {other.party.name} in line {other.line}."
+            )
+    return errors
+
+
 def refuse(errors: Mapping[int, str]) -> None:
     """Raise InvalidInput with the first bad lines in order and the number of all, if any."""
     if not errors:

@@ -8,7 +8,7 @@ from models.contacts import ContactForm, ContactRow, PartyForm, PartyRow
 from models.fields import address_key, name_key
 from services.changes.history import History
 from services.chunks import chunks
-from services.contacts.file import Entry, Parsed, refuse
+from services.contacts.file import Entry, Parsed, disagreeing, refuse
 from services.contacts.rows import (
     ContactTypes,
     LoadResult,
@@ -28,7 +28,8 @@ Groups = Mapping[str, list[Entry]]
 def load_contacts(session: Session, history: History, parsed: Parsed) -> LoadResult:
     """Make what is stored agree with a file. Raises InvalidInput at the lines at fault."""
     types = ContactTypes(session)
-    refuse(parsed.errors | _unknown_types(parsed.entries, types))
+    unknown = _unknown_types(parsed.entries, types)
+    refuse(disagreeing(parsed.entries) | parsed.errors | unknown)
     kinds: dict[str, dict[str, list[Entry]]] = {}
     for entry in parsed.entries:
         kinds.setdefault(entry.kind, {}).setdefault(entry.party.code, []).append(entry)
@@ -83,8 +84,8 @@ class _Load:
         return rows
 
     def _form(self, code: str) -> PartyForm:
-        """Return what the file's last line says of one itself."""
-        return self._groups[code][-1].party
+        """Return what the file says of one itself, the same on each of its lines."""
+        return self._groups[code][0].party
 
     def _party(
         self, row: PartyRow, there: list[ContactRow], entries: list[Entry], *, known: bool

@@ -241,6 +241,15 @@ def test_semicolons_as_some_spreadsheets_write_them_are_told(codes: CommandLine)
     assert contacts(codes) == []
 
 
+def test_lines_that_name_one_supplier_unlike_each_other_are_told(codes: CommandLine) -> None:
+    lines = ["kind,code,name,contact,email,type", "supplier,S1,Old Lodge,,,", "agent,S1,Other,,,",
+             "supplier,S1,Old Lodge,,,", "supplier,S1,New Lodge,,,"]  # fmt: skip
+    ended = codes("contact", "load", "-", stdin="\n".join(lines))
+    assert ended.code == 2
+    assert "line 5: name: S1 is Old Lodge in line 2." in ended.err
+    assert contacts(codes) == []
+
+
 @pytest.mark.parametrize("path", ["/nowhere.csv", "/tmp"])
 def test_a_file_that_cannot_be_read_is_wrong_use(codes: CommandLine, path: str) -> None:
     ended = codes("contact", "load", path)
