@@ -166,7 +166,7 @@ async def test_an_error_is_read_in_full_however_long_it_is(folder: Path) -> None
         await driver.type("x")
         await driver.press("ctrl+s", "tab", "tab", "tab", "tab")
         await driver.walk_to("settings.client_id")
-        assert driver.sees("00000000-0000-0000-0000-000000000000.")
+        await driver.until("00000000-0000-0000-0000-000000000000.")
 
 
 async def test_the_key_line_is_not_painted_anew_while_its_keys_stay(
