@@ -38,7 +38,7 @@ async def test_the_name_is_fixed_once_saved(folder: Path, services: Services) ->
 async def test_a_blank_secret_keeps_the_stored_one(folder: Path, services: Services) -> None:
     save(services, imap_raw())
     async with console(folder, *OPEN) as driver:
-        assert driver.sees("stored; blank Password Repeat keeps it")
+        await driver.until("stored; blank Password Repeat keeps it")
         await driver.walk_to("settings.password")
         assert "blank keeps it" in driver.message
         await driver.walk_to("settings.timeout")
