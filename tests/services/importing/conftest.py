@@ -183,3 +183,13 @@ def desk(
     made = Desk(services, mailbox, around)
     yield made
     services.close()
+
+
+@pytest.fixture
+def full(desk: Desk) -> Desk:
+    """A desk whose mailbox has twelve mails of a known contact."""
+    desk.account()
+    desk.contact(GUIDE)
+    for _ in range(12):
+        desk.mailbox.append(letter())
+    return desk

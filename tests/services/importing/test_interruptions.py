@@ -35,16 +35,6 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "BATCH_MESSAGES", 2)
 
 
-@pytest.fixture
-def full(desk: Desk) -> Desk:
-    """A desk whose mailbox has twelve mails to import."""
-    desk.account()
-    desk.contact(GUIDE)
-    for _ in range(12):
-        desk.mailbox.append(letter())
-    return desk
-
-
 def at_commit(number: int, act: Callable[[], object]) -> Callable[[Progress], None]:
     """Return a progress listener that acts once, after so many commits."""
     seen: list[Progress] = []

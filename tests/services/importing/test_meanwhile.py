@@ -22,16 +22,6 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "BATCH_MESSAGES", 2)
 
 
-@pytest.fixture
-def full(desk: Desk) -> Desk:
-    """A desk whose mailbox has twelve mails of a known contact."""
-    desk.account()
-    desk.contact(GUIDE)
-    for _ in range(MAILS):
-        desk.mailbox.append(letter())
-    return desk
-
-
 def forget(desk: Desk) -> None:
     desk.services.contacts.delete("supplier", "C0")
 
