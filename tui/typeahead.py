@@ -22,9 +22,12 @@ PATIENCE = 0.1
 DESPAIR = 2.0
 """Seconds after which Esc and Ctrl+Q drop the keys that were typed before them."""
 LIMIT = 10.0
-"""Seconds after which keys go out although something claims to be still opening."""
-SLICE = 0.05
-"""Seconds between two looks at whether a pump still runs."""
+"""Seconds after which keys go out although something claims to be still opening.
+
+Counted in looks, not by the clock: a machine that stood still meanwhile has opened nothing either.
+"""
+LOOK, SLICE = 0.002, 0.05
+"""Seconds between two looks at what is being opened, and at whether a pump still runs."""
 IMPATIENT = ("escape", "ctrl+q")
 
 Typed = Key | Paste
@@ -79,8 +82,10 @@ class TypeAhead:
 
     async def _ready(self) -> None:
         """Wait for what is being opened; an impatient key does not wait for long."""
+        looks = 0
         while (held := self._held()) is not None:
-            if held > LIMIT:
+            looks += 1
+            if looks > LIMIT / LOOK:
                 self._holds.clear()
             elif _impatient(self._keys[0]) and held > PATIENCE:
                 return
@@ -88,7 +93,7 @@ class TypeAhead:
                 while not _impatient(self._keys[0]):
                     self._keys.popleft()
                 return
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(LOOK)
 
     def _held(self) -> float | None:
         """Return for how many seconds something has been opening, None where nothing is."""

@@ -99,6 +99,27 @@ async def test_esc_does_not_wait_for_a_service_that_hangs(
         await driver.settle()
 
 
+async def test_keys_outlast_a_machine_that_stood_still(
+    folder: Path, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, clock = threading.Event(), time.monotonic
+    system = AccountService.system
+
+    def wait(service: AccountService) -> object:
+        going.wait(30)
+        return system(service)
+
+    monkeypatch.setattr(AccountService, "system", wait)
+    async with console(folder, "c", "e") as driver:
+        burst(driver, "n", "s", "tab", "S", "E", "N", "D")
+        await driver.pilot.pause(0.2)
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + 3600)
+        await driver.pilot.pause(0.2)
+        going.set()
+        await driver.settle()
+        assert driver.editor("identity.name").value == "SEND"
+
+
 async def test_a_paste_keeps_its_place_between_keys(folder: Path) -> None:
     async with console(folder) as driver:
         burst(driver, "c", "e", "n", "s", "tab", "S", "E")
