@@ -13,7 +13,7 @@ import pytest
 from models.account import Account
 from services.bootstrap import Services, build
 from services.config import Config
-from services.store.engine import sqlite_path
+from services.store.engine import Store, sqlite_path
 from services.store.schema import open_store
 
 DATABASE = "database.url"
@@ -65,6 +65,14 @@ def services_in(
     return build(config, now)
 
 
+def new_store(folder: Path) -> Store:
+    """Make the store in `folder` as the product does, in a folder that an admin has made."""
+    config = config_in(folder)
+    if config.store_file is not None:
+        config.store_file.parent.mkdir(mode=0o700)
+    return open_store(config)
+
+
 def lay_store(config: Config) -> None:
     """Copy an empty SQLite store to where there is none yet, as `open_store` would have made it.
 
@@ -72,9 +80,9 @@ def lay_store(config: Config) -> None:
     tests/services/store/test_store.py is about.
     """
     path = sqlite_path(config.url)
-    if path is None or path.parent.exists():
+    if path is None or path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copy(url_in(Path(_empty().name)).removeprefix("sqlite:///"), path)  # with its mode
 
 
@@ -82,7 +90,7 @@ def lay_store(config: Config) -> None:
 def _empty() -> "tempfile.TemporaryDirectory[str]":
     """Return a folder with an empty store, made once in a process and gone with it."""
     folder = tempfile.TemporaryDirectory(prefix="tourmail-empty-")
-    open_store(config_in(Path(folder.name))).close()
+    new_store(Path(folder.name)).close()
     return folder
 
 

@@ -59,6 +59,7 @@ def sandbox() -> Iterator[Sandbox]:
     """
     with tempfile.TemporaryDirectory(prefix="tourmail-demo-") as name:
         folder = Path(name)
+        (folder / "store").mkdir(mode=0o700)
         with DemoServers(folder / "tls", silent={UNDELIVERABLE}) as servers:
             config = Config(
                 database_url=SecretStr(f"sqlite:///{folder / 'store' / 'tourmail.sqlite'}"),

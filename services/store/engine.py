@@ -44,9 +44,9 @@ _URLS = "It looks like sqlite:////var/lib/tourmail/tourmail.sqlite or postgresql
 class Store:
     """Opens transactions; holds no state but the engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Take an engine made by `make_engine`."""
-        self.engine = engine
+    def __init__(self, engine: Engine, made: str = "") -> None:
+        """Take an engine made by `make_engine`, and what to say where the store is a new one."""
+        self.engine, self.made = engine, made
         self.is_server = engine.dialect.name == "postgresql"
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         options = snapshot if self.is_server else {"write": False}

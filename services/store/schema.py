@@ -13,7 +13,14 @@ from models.base import complete_indexes
 from services.config import Config
 from services.errors import ServiceError
 from services.store.backup import back_up_before
-from services.store.engine import Store, make_engine, sqlite_path, told_in_words, use_wal
+from services.store.engine import (
+    Store,
+    make_engine,
+    sqlite_path,
+    store_url,
+    told_in_words,
+    use_wal,
+)
 from services.store.jobs import JOBS_SCHEMA, jobs_schema, upgrade_jobs
 from services.store.migrations import HEAD
 
@@ -38,15 +45,12 @@ def tables() -> MetaData:
 
 
 def open_store(config: Config) -> Store:
-    """Open the store, making it where there is none.
+    """Open the store, making it where there is none; `Store.made` says so.
 
     Raises SchemaOutdated for an older one, ServiceError for a newer one, a foreign database or a
     folder that cannot be used. None of them is touched.
     """
-    path = sqlite_path(config.url)
-    if path is not None:
-        _make_folder(path.parent)
-        _make_file(path)
+    _make_place(config)
     with _engine(config.url) as engine:
         found = schema_version(engine)
         if found not in (None, HEAD):
@@ -54,7 +58,7 @@ def open_store(config: Config) -> Store:
         use_wal(engine)
         if found is None:
             _migrate(engine)
-        return Store(engine)
+        return Store(engine, "" if found else _made(config))
 
 
 @contextmanager
@@ -116,6 +120,7 @@ def upgrade_store(config: Config, *, backup: bool = True) -> str:
     Raises ServiceError for a newer or foreign one, and where the backup cannot be made. Tables of
     jobs, which hold no truth, are upgraded without one.
     """
+    _make_place(config)
     with _engine(config.url) as engine:
         found = schema_version(engine)
         if found == HEAD and _has_jobs(engine):
@@ -183,6 +188,33 @@ def _check_foreign_keys(connection: Connection) -> None:
             f"The upgrade would leave rows of {broken[0]} without their parent.",
             "Nothing was changed; please report this.",
         )
+
+
+def _make_place(config: Config) -> None:
+    """Make the file of an SQLite store, and by default its folder; one that is named must exist.
+
+    A folder that does not is more likely a mistyped name than wanted.
+    """
+    path = sqlite_path(config.url)
+    if path is None:
+        return
+    if config.database_url is None:
+        _make_folder(path.parent)
+    elif not path.parent.is_dir():
+        raise ServiceError(
+            f"There is no folder {path.parent} to make the store in.",
+            "Correct what names the store (TOURMAIL_DATABASE_URL), or make the folder first.",
+        )
+    _make_file(path)
+
+
+def _made(config: Config) -> str:
+    """Say that a store was made where somebody named the place, and may have mistyped it."""
+    if config.database_url is None:
+        return ""
+    url = store_url(config.url)
+    where = sqlite_path(config.url) or f"the database {url.database} on {url.host or 'this host'}"
+    return f"There was no store yet where TOURMAIL_DATABASE_URL says; a new one is in {where}."
 
 
 def _make_folder(folder: Path) -> None:

@@ -65,6 +65,7 @@ def environ(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
     """A store of one's own, for this process and others."""
+    (tmp_path / "store").mkdir()
     found = {
         "TOURMAIL_DATABASE_URL": f"sqlite:///{tmp_path / 'store' / 'tourmail.sqlite'}",
         "TOURMAIL_KEY_FILE": str(tmp_path / "key" / "tourmail.key"),

@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 from services.bootstrap import Services
 from services.config import Config
 from services.dashboard import Dashboard
-from tests.stores import config_in
+from tests.stores import config_in, services_in
 from tests.tui.driver import Driver, console
 from tui.app import Console
 
@@ -99,8 +99,7 @@ async def test_who_goes_on_at_once_does_not_wait_for_what_home_would_show(
 
 async def test_a_wrong_key_is_told_in_a_sentence(folder: Path, services: Services) -> None:
     other = folder / "other" / "tourmail.key"
-    async with console(folder.parent / "elsewhere", config=config_in(folder.parent / "elsewhere")):
-        pass
+    services_in(folder.parent / "elsewhere").close()
     made = folder.parent / "elsewhere" / "key" / "tourmail.key"
     other.parent.mkdir()
     other.write_bytes(made.read_bytes())
@@ -113,6 +112,15 @@ async def test_a_wrong_key_is_told_in_a_sentence(folder: Path, services: Service
         await driver.press("c", "e")
         assert driver.crumbs == ("Home", "System", "Code Setup"), "what needs the store stays shut"
         assert driver.kind == "error"
+
+
+async def test_a_new_store_in_a_place_that_was_named_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    async with console(tmp_path) as driver:
+        assert driver.kind == "warning"
+        assert driver.sees("There was no store yet where TOURMAIL_DATABASE_URL says; a new one is")
+        await driver.press("tab")
+        assert driver.message == ""
 
 
 async def test_a_newer_store_is_refused_in_a_sentence(folder: Path, services: Services) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.loading import loading
+from tui.cli.output import say
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -39,6 +40,8 @@ def opened() -> Iterator["Services"]:
         from services.bootstrap import build
 
         services = build()
+    if services.store.made:
+        say(services.store.made)
     try:
         yield services
     finally:

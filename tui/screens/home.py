@@ -47,6 +47,8 @@ class Home(MenuPage):
 
     _asked = False
     """Whether the upgrade of an older store was offered."""
+    _welcomed = False
+    """Whether a new store was told of."""
 
     def body(self) -> Iterable[Widget]:
         """Return the menu and, beside it, the board."""
@@ -69,6 +71,9 @@ class Home(MenuPage):
         self.state = f"{services.actor.login}@{services.actor.host}"
         if self.console.screen is not self:
             return  # somebody has gone on already, and what they went to comes first
+        if services.store.made and not self._welcomed:
+            self._welcomed = True
+            self.say("warning", services.store.made)
         board = await self.ask(services.dashboard.look)
         self.board.show(partial(board_lines, board, services.now()))
         self.query_one(MenuLines).notes = _notes(board)

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sqlmodel import select
 
 from models.codes import ContactTypeRow
 from services.bootstrap import Services
+from services.config import Config
 from services.errors import ServiceError
 from services.store.engine import make_engine
 from services.store.migrations import HEAD
@@ -28,7 +30,8 @@ from services.store.schema import (
     tables,
     upgrade_store,
 )
-from tests.stores import config_in, imap_raw, lay_store, save
+from tests.servers.postgres import Postgres
+from tests.stores import config_in, imap_raw, lay_store, new_store, save, use_database
 
 
 def set_version(path: Path, version: str) -> None:
@@ -39,13 +42,48 @@ def set_version(path: Path, version: str) -> None:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A store that was just made."""
-    open_store(config_in(tmp_path)).close()
+    new_store(tmp_path).close()
     return tmp_path / "store" / "tourmail.sqlite"
 
 
 def test_new_store_is_closed_to_others(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_by_default_the_folder_is_made_too_and_nothing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Config, "folder", tmp_path / "data" / "tourmail")
+    store = open_store(Config())
+    store.close()
+    assert store.made == ""
+    assert stat.S_IMODE((tmp_path / "data" / "tourmail").stat().st_mode) == 0o700
+
+
+def test_a_store_whose_place_was_named_is_said_to_be_new_once(
+    both_stores: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if both_stores == "postgresql":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        use_database(tmp_path, postgres.url(name := postgres.create()))
+        where = f"the database {name} on 127.0.0.1"
+    else:
+        where = str(tmp_path / "store" / "tourmail.sqlite")
+    made, found = new_store(tmp_path), open_store(config_in(tmp_path))
+    for store in (made, found):
+        store.close()
+    told = f"There was no store yet where TOURMAIL_DATABASE_URL says; a new one is in {where}."
+    assert (made.made, found.made) == (told, "")
+
+
+@pytest.mark.parametrize("attempt", [open_store, upgrade_store])
+def test_no_folder_is_made_for_a_mistyped_name(
+    tmp_path: Path, attempt: Callable[[Config], object]
+) -> None:
+    with pytest.raises(ServiceError, match=f"There is no folder {tmp_path}/store") as caught:
+        attempt(config_in(tmp_path))
+    assert "TOURMAIL_DATABASE_URL" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_store_in_a_shared_folder_is_open_to_its_group(tmp_path: Path) -> None:
@@ -102,7 +140,7 @@ def test_partial_indexes_have_one_condition_on_both_databases() -> None:
 
 
 def test_migrations_make_what_the_models_say(both_stores: str, tmp_path: Path) -> None:
-    store = open_store(config_in(tmp_path))
+    store = new_store(tmp_path)
     with store.engine.connect() as connection, connection.begin():
         config = alembic_config()
         config.attributes["connection"] = connection
@@ -149,6 +187,7 @@ def test_upgrade_of_a_current_store_changes_nothing(tmp_path: Path, path: Path) 
 
 
 def test_eight_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
     failures: list[BaseException] = []
 
     def make() -> None:
@@ -167,7 +206,7 @@ def test_eight_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
 
 
 def test_writers_wait_for_each_other_instead_of_failing(both_stores: str, tmp_path: Path) -> None:
-    store = open_store(config_in(tmp_path))
+    store = new_store(tmp_path)
 
     def add(number: int) -> None:
         with store.write() as session:
@@ -184,7 +223,7 @@ def test_writers_wait_for_each_other_instead_of_failing(both_stores: str, tmp_pa
 
 
 def test_an_error_undoes_the_whole_transaction(both_stores: str, tmp_path: Path) -> None:
-    store = open_store(config_in(tmp_path))
+    store = new_store(tmp_path)
     with pytest.raises(RuntimeError), store.write() as session:
         session.add(ContactTypeRow(key="x", code="X", description="x"))
         session.flush()
@@ -193,7 +232,7 @@ def test_an_error_undoes_the_whole_transaction(both_stores: str, tmp_path: Path)
         assert session.exec(select(ContactTypeRow)).all() == []
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_file_in_the_folder_s_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file in the way")
     with pytest.raises(ServiceError, match="store"):
         open_store(config_in(tmp_path))
@@ -224,7 +263,7 @@ def test_the_store_holds_the_rules_whatever_a_program_does(
 def test_the_store_that_tests_copy_is_one_that_was_just_made(tmp_path: Path) -> None:
     for name in ("made", "copied"):
         (tmp_path / name).mkdir()
-    open_store(config_in(tmp_path / "made")).close()
+    new_store(tmp_path / "made").close()
     lay_store(config_in(tmp_path / "copied"))
     made, copied = (tmp_path / name / "store" / "tourmail.sqlite" for name in ("made", "copied"))
     assert dumped(copied) == dumped(made)

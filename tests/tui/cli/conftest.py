@@ -73,6 +73,7 @@ class CommandLine:
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Point the environment to a new store in the folder that is returned."""
+    (tmp_path / "store").mkdir(mode=0o700)
     url = f"sqlite:///{tmp_path / 'store' / 'tourmail.sqlite'}"
     monkeypatch.setenv("TOURMAIL_DATABASE_URL", url)
     monkeypatch.setenv("TOURMAIL_KEY_FILE", str(tmp_path / "key" / "tourmail.key"))

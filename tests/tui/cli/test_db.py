@@ -119,7 +119,7 @@ def test_a_current_store_needs_no_upgrade(tourmail: CommandLine, store: Path) ->
     [
         ("DATABASE_URL", "nonsense", "TOURMAIL_DATABASE_URL is not the URL"),
         ("DATABASE_URL", "oracle9://a:geheim@h/x", "no driver"),
-        ("DATABASE_URL", "sqlite:////proc/none/x.sqlite", "cannot be made"),
+        ("DATABASE_URL", "sqlite:////proc/none/x.sqlite", "There is no folder /proc/none"),
         ("DATABASE_URL", "sqlite:////tmp/x.sqlite?mode=ro", "has options, which an SQLite store"),
         ("DATABASE_URL", "postgresql+psycopg://a:geheim@127.0.0.1:1/x?y=geheim", "has an option"),
         ("DATABASE_URL", "postgresql+psycopg://a:geheim@127.0.0.1:1/x", "does not answer"),
@@ -231,6 +231,8 @@ def test_a_backup_is_written_once_and_opens(tourmail: CommandLine, store: Path) 
 
 def test_a_store_is_copied_into_another_one(tourmail: CommandLine, store: Path) -> None:
     there = f"sqlite:///{tourmail.folder}/there/tourmail.sqlite"
+    assert "There is no folder" in tourmail("db", "copy", there).err
+    (tourmail.folder / "there").mkdir()
     out = tourmail.done("db", "copy", there).out
     assert "email_account" in out
     assert "All rows arrived, and 1 of 1 secrets decrypt there." in out

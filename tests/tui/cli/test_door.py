@@ -60,6 +60,13 @@ def test_results_go_to_standard_output_and_messages_to_standard_error() -> None:
     assert (failed.returncode, failed.stdout) == (1, "")
 
 
+def test_a_new_store_in_a_place_that_was_named_is_told_of_once() -> None:
+    first, second = tourmail("user", "list", "--json"), tourmail("user", "list", "--json")
+    assert (first.returncode, first.stdout) == (0, "[]\n")
+    assert first.stderr.startswith("There was no store yet where TOURMAIL_DATABASE_URL says;")
+    assert second.stderr == ""
+
+
 def test_the_version_is_told_without_heavy_imports() -> None:
     assert tourmail("--version").stdout == f"tourmail {version('tourmail')}\n"
     assert not imported("--version") & {"typer", "rich", "textual", "pydantic", "sqlmodel"}
