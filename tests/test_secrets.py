@@ -63,6 +63,7 @@ class Watch:
     def __init__(self, command_line: CommandLine, authority: Authority) -> None:
         self.command_line, self.folder = command_line, command_line.folder
         store, key = self.folder / "store" / "tourmail.sqlite", self.folder / "key" / "tourmail.key"
+        store.parent.mkdir(mode=0o700, exist_ok=True)
         self.secrets: dict[str, str] = {}
         self.seen: dict[str, bytes] = {}
         self.environ = {
