@@ -172,7 +172,8 @@ class Services:
         from services.sending.drop import DropFolder
         from services.sending.pickup import Pickup
 
-        folder = DropFolder(self.config.drop_path)
+        named = self.config.drop_folder is not None
+        folder = DropFolder(self.config.drop_path, named=named)
         return Pickup(folder, self.submissions, self.now, self.config.max_message_bytes)
 
     @cached_property

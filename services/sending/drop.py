@@ -26,6 +26,13 @@ _UNFINISHED = re.compile(r"[0-9a-f]{32}\.tmp")
 _STALE_SECONDS = 86_400
 _MODE = 0o640
 """For the owner, and the folder's group that the worker is in (by the set-group-id bit)."""
+_MISSING = (
+    "The drop folder {} is not there. Correct TOURMAIL_DROP_FOLDER, or make it as the README says."
+)
+_CLOSED = (
+    "The drop folder {} cannot be read and emptied by {}. Give it to the user that the worker runs "
+    "as, or run the worker as its owner."
+)
 _MOST_BESIDE = 1_000_000
 """Bytes of an envelope: recipients and what else stands beside the message."""
 
@@ -51,9 +58,9 @@ class DroppedFile:
 class DropFolder:
     """One drop folder, there or not."""
 
-    def __init__(self, path: Path) -> None:
-        """Take where it is."""
-        self.path = path
+    def __init__(self, path: Path, *, named: bool = False) -> None:
+        """Take where it is, and whether TOURMAIL_DROP_FOLDER says so: then it has to be there."""
+        self.path, self._named = path, named
 
     # ------------------------------------------------------------------ handing over
 
@@ -74,6 +81,21 @@ class DropFolder:
             ) from error
 
     # ------------------------------------------------------------------ taking out
+
+    def trouble(self) -> str:
+        """Say why nothing can be taken out, and what to do; nothing where none is meant to be."""
+        if not os.path.lexists(self.path):
+            return _MISSING.format(self.path) if self._named else ""
+        try:
+            if not stat.S_ISDIR(self.path.stat().st_mode):
+                return f"{self.path} is no folder. Correct TOURMAIL_DROP_FOLDER, or move it away."
+        except OSError as error:
+            return f"The drop folder {self.path} cannot be reached: {error.strerror}."
+        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+            from services.actor import login_of  # not for who hands over, and in a hurry
+
+            return _CLOSED.format(self.path, login_of(os.geteuid()))
+        return ""
 
     def names(self, now: float) -> list[str]:
         """Return the files that are whole, the oldest first; none where nobody may list them.

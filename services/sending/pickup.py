@@ -36,10 +36,18 @@ class Pickup:
         self._folder, self._submissions, self._now = folder, submissions, now
         self._most_bytes = most_bytes
         self._told: set[str] = set()
+        self._trouble = ""
 
     def waiting(self) -> int:
         """Return how many messages lie in the folder; 0 where this process may not see them."""
         return len(self._names())
+
+    def tell_trouble(self, say: Callable[[str], None]) -> None:
+        """Tell once, as often as it begins, that the folder is none that can be emptied."""
+        found = self._folder.trouble()
+        if found and found != self._trouble:
+            say(f"Mail handed over by programs waits: {found}")
+        self._trouble = found
 
     def collect(self, say: Callable[[str], None] = lambda _text: None) -> int:
         """Move what lies in the folder into the outbox, and return how many messages that were.

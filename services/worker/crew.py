@@ -47,6 +47,7 @@ class Crew:
 
     def collect(self) -> bool:
         """Take over what other programs of this host dropped; tell whether there was anything."""
+        self._services.pickup.tell_trouble(self._say)
         return self._services.pickup.collect(self._say) > 0
 
     def send_on(self) -> None:
@@ -62,6 +63,7 @@ class Crew:
 
     def send(self) -> None:
         """Work the outbox off. Raises Cancelled, ServiceError."""
+        self._services.pickup.tell_trouble(self._say)
         around = Surroundings(self._services.config, self.sending, self._say)
         tally = work_off(self._services, around, lambda: self._stop.requested)
         with self._lock:

@@ -305,3 +305,41 @@ def test_a_file_that_lays_a_bug_bare_holds_up_no_other_one(
     assert services.pickup.collect(said.append) == 0
     assert broken.exists()
     assert [("RuntimeError" in words, "secret" in words) for words in said] == [(True, False)]
+
+
+def trouble(services: Services) -> list[str]:
+    """Return what the worker is told of the folder, however often it looks."""
+    said: list[str] = []
+    for _ in range(2):
+        services.pickup.tell_trouble(said.append)
+    return [words.removeprefix("Mail handed over by programs waits: ") for words in said]
+
+
+def test_a_drop_folder_that_was_named_and_is_not_there_is_told_whenever_it_goes(
+    services: Services, folder: DropFolder
+) -> None:
+    assert trouble(services) == []
+    for _ in range(2):
+        folder.path.rmdir()
+        [told] = trouble(services)
+        assert told.startswith(f"The drop folder {folder.path} is not there. Correct TOURMAIL_")
+        folder.path.mkdir()
+        assert trouble(services) == []
+
+
+def test_a_drop_folder_that_nobody_named_may_be_missing(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    assert not services.config.drop_path.exists()
+    assert trouble(services) == []
+    services.config.drop_path.write_text("in the way")
+    assert trouble(services) == [
+        f"{services.config.drop_path} is no folder. Correct TOURMAIL_DROP_FOLDER, or move it away."
+    ]
+
+
+def test_a_drop_folder_that_this_user_cannot_empty_is_told(
+    services: Services, folder: DropFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder.path)
+    [told] = trouble(services)
+    assert f"{folder.path} cannot be read and emptied by {login_of(os.geteuid())}." in told

@@ -111,3 +111,14 @@ def test_a_secret_that_is_missing_is_told_without_naming_the_account_twice(
     assert (ended.code, ended.err) == (1, f"SEND: {told}")
     tested = office("account", "test", "SEND")
     assert (tested.code, tested.out, tested.err) == (1, "", told)
+
+
+def test_a_mistyped_drop_folder_is_told_and_the_rest_is_done(
+    office: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOURMAIL_DROP_FOLDER", "/nowhere/drop")
+    queue(office)
+    ended = once(office)
+    assert (ended.code, ended.json["sent"]) == (0, 1)
+    [line] = ended.err.splitlines()
+    assert "The drop folder /nowhere/drop is not there." in line
