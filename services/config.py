@@ -1,6 +1,7 @@
 """Where things are and how this process is set up: the environment, read once at start."""
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from services.text import plain
 SYSTEM_FOLDER = Path("/var/lib/tourmail")
 """Shared by the administrators of one host (group tourmail), where it exists."""
 
-_HTTPS = "an address that begins with https://"
+_ADDRESS = r"^https://[^@]+$"
+_HTTPS = "an address that begins with https://, without a user or password"
+_USER_INFO = re.compile(r"^(\w+://)?.*@", re.DOTALL)
 
 
 class Config(BaseModel):
@@ -27,8 +30,8 @@ class Config(BaseModel):
     """The vault's key ring; by default beside the store's folder, never inside a backup."""
     ca_bundle: Path | None = None
     """PEM file of certificate authorities to trust instead of the system's."""
-    o365_login_url: str | None = Field(None, pattern=r"^https://", description=_HTTPS)
-    graph_url: str | None = Field(None, pattern=r"^https://", description=_HTTPS)
+    o365_login_url: str | None = Field(None, pattern=_ADDRESS, description=_HTTPS)
+    graph_url: str | None = Field(None, pattern=_ADDRESS, description=_HTTPS)
     max_message_mb: int = Field(
         25, ge=1, le=1024, description="a whole number of megabytes from 1 to 1024"
     )
@@ -92,7 +95,8 @@ def read_config() -> Config:
 
 
 def _wrong(detail: ErrorDetails) -> str:
-    """Say of a variable what it is and what it has to be; what may be secret is never checked."""
+    """Say of a variable what it is, but for a password in an address, and what it has to be."""
     name = str(detail["loc"][0])
-    given, wanted = plain(str(detail["input"]), 60), Config.model_fields[name].description
+    given = plain(_USER_INFO.sub(r"\1…@", str(detail["input"])), 60)
+    wanted = Config.model_fields[name].description
     return f"TOURMAIL_{name.upper()} is “{given}”, but has to be {wanted}."

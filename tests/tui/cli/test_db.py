@@ -12,7 +12,7 @@ from tests.stores import services_in
 from tests.tui.cli.conftest import CommandLine
 
 MEGABYTES = "but has to be a whole number of megabytes from 1 to 1024."
-URL = "but has to be an address that begins with https://."
+URL = "but has to be an address that begins with https://, without a user or password."
 
 
 @pytest.fixture
@@ -128,6 +128,9 @@ def test_a_current_store_needs_no_upgrade(tourmail: CommandLine, store: Path) ->
         ("MAX_MESSAGE_MB", "0", f"TOURMAIL_MAX_MESSAGE_MB is “0”, {MEGABYTES}"),
         ("MAX_MESSAGE_MB", "2.5", f"TOURMAIL_MAX_MESSAGE_MB is “2.5”, {MEGABYTES}"),
         ("GRAPH_URL", "http://a.test\x1b[2J", f"TOURMAIL_GRAPH_URL is “http://a.test�[2J”, {URL}"),
+        ("GRAPH_URL", "http://me:geheim@a.test", f"GRAPH_URL is “http://…@a.test”, {URL}"),
+        ("GRAPH_URL", "https://me:geheim@a.test", f"GRAPH_URL is “https://…@a.test”, {URL}"),
+        ("O365_LOGIN_URL", "me:geheim" * 9 + "@a.test", f"O365_LOGIN_URL is “…@a.test”, {URL}"),
         ("O365_LOGIN_URL", "a.test", f"TOURMAIL_O365_LOGIN_URL is “a.test”, {URL}"),
     ],
 )
