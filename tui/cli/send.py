@@ -76,7 +76,9 @@ def send(
 ) -> None:
     """Accept a message for sending through the System Email Account; the worker sends it.
 
-    --to, --cc, --bcc and --attach can be repeated.
+    --to, --cc, --bcc and --attach can be repeated. Exits with 0 once the message is accepted. With
+    --now 0 means sent, or just being sent by a worker; 1 not sent, 3 not to all recipients. One
+    that waits for its next attempt is kept and goes out later: do not send it anew.
     """
     if body_file == "-" == html_file:
         raise InvalidInput({"--html-file": "Only one of them can be standard input."})
@@ -99,7 +101,7 @@ def send(
         elif not services.outbox.workers_alive():
             say("No worker has been alive lately: it waits until `tourmail worker` runs.")
     _tell(message, json=json)
-    raise typer.Exit(_code(message))
+    raise typer.Exit(_code(message, now=now))
 
 
 def _send_now(services: "Services", message: "OutboxMessage") -> "OutboxMessage":
@@ -108,7 +110,10 @@ def _send_now(services: "Services", message: "OutboxMessage") -> "OutboxMessage"
 
     with cancelling() as cancel:
         services.outbox.run_due(Surroundings(services.config, cancel, say), message.id)
-    return services.outbox.get(message.id)
+    message = services.outbox.get(message.id)
+    if message.state is OutboxState.QUEUED:
+        say(f"Message {message.id} is kept and tried again by a worker; do not send it anew.")
+    return message
 
 
 def _tell(message: "OutboxMessage", *, json: bool) -> None:
@@ -121,9 +126,10 @@ def _tell(message: "OutboxMessage", *, json: bool) -> None:
         write([f"{message.id}  {message.state}  {message.message_id}"])
 
 
-def _code(message: "OutboxMessage") -> int:
-    """Accepted is done, whether sent yet or not; some recipients without it is partly failed."""
-    if message.state in (OutboxState.SENT, OutboxState.QUEUED, OutboxState.SENDING):
+def _code(message: "OutboxMessage", *, now: bool) -> int:
+    """Accepted is done, with --now only what is sent; to some recipients is partly failed."""
+    waits = message.state is OutboxState.QUEUED and not now
+    if waits or message.state in (OutboxState.SENT, OutboxState.SENDING):
         return DONE
     reached = any(one.state is RecipientState.SENT for one in message.recipients)
     return PARTLY if reached else FAILED

@@ -186,8 +186,17 @@ def test_a_deferred_message_waits_for_its_next_attempt(
 ) -> None:
     server.script.replies["MAIL"] = "451 4.3.0 Try later"
     ended = office("send", "--to", "a@example.com", "--now", "--json")
-    assert (ended.code, ended.json["state"]) == (0, "queued")
+    assert (ended.code, ended.json["state"]) == (1, "queued")
     assert "Try later" in ended.err
+    assert "Message 1 is kept and tried again by a worker; do not send it anew." in ended.err
+
+
+def test_a_message_that_waits_for_some_recipients_is_partly_failed(
+    office: CommandLine, server: SmtpServer
+) -> None:
+    server.script.recipients["b@example.com"] = "451 4.3.0 Try later"
+    ended = office("send", "--to", "a@example.com", "--to", "b@example.com", "--now", "--json")
+    assert (ended.code, ended.json["state"]) == (3, "queued")
 
 
 # ------------------------------------------------------------------------- outbox
@@ -293,5 +302,5 @@ def test_what_waits_in_the_drop_folder_is_told(office: CommandLine) -> None:
 def test_why_a_message_waits_is_said_once(office: CommandLine, server: SmtpServer) -> None:
     server.script.replies["AUTH"] = "535 5.7.8 No"
     ended = office("send", "--to", "a@example.com", "--now")
-    assert ended.code == 0
+    assert ended.code == 1
     assert ended.err.count("refuses the login") == 1
