@@ -1,6 +1,7 @@
 """Contacts in bulk: what a file says of each agent and supplier replaces what is stored of it."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from sqlmodel import Session, col, select
 
@@ -44,6 +45,7 @@ def load_contacts(session: Session, history: History, parsed: Parsed) -> LoadRes
         sum(r.updated for r in results),
         sum(r.unchanged for r in results),
         sum(r.removed for r in results),
+        sum(r.renamed for r in results),
     )
 
 
@@ -99,7 +101,7 @@ class _Load:
         others = [contact for contact in there if contact.email_key not in addresses]
         new = party_value(row, [*others, *now], self._types)
         noted(self._session, self._history, row, old, new)
-        return result
+        return replace(result, renamed=int(old is not None and old.form.name != row.name))
 
     def _keyed(self, entries: Iterable[Entry]) -> Iterator[tuple[tuple[str, int], ContactForm]]:
         for contact in (entry.contact for entry in entries):

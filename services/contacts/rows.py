@@ -28,12 +28,13 @@ class Party:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What a bulk load did, counted in contacts."""
+    """What a bulk load did, counted in contacts; and how many parties got another name."""
 
     added: int
     updated: int
     unchanged: int
     removed: int
+    renamed: int = 0
 
 
 def party_row(session: Session, kind: str, code: str, *, lock: bool = False) -> PartyRow:

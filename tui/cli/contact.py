@@ -12,6 +12,7 @@ import typer
 from models.contacts import ContactForm
 from models.fields import address_key
 from services.errors import InvalidInput, NotFound
+from services.text import count
 from tui.cli.ask import agree_to_delete
 from tui.cli.common import Filter, Json, Yes, group, opened
 from tui.cli.fields import fields_of
@@ -124,7 +125,11 @@ def load(file: File, json: Json = False) -> None:
     if json:
         write_json(asdict(result))
         return
-    write([", ".join(f"{number} {what}" for what, number in asdict(result).items()) + "."])
+    numbers = asdict(result)
+    renamed = numbers.pop("renamed")
+    told = ", ".join(f"{number} {what}" for what, number in numbers.items())
+    also = count(renamed, "agent or supplier", "agents or suppliers")
+    write([f"{told}. {also} renamed." if renamed else f"{told}."])
 
 
 @contextmanager

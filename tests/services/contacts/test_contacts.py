@@ -165,6 +165,13 @@ def test_a_changed_type_or_name_is_updated(services: Services) -> None:
     }
 
 
+def test_another_name_of_an_agent_or_supplier_is_counted(services: Services) -> None:
+    load(services, *LINES)
+    renamed = [line.replace("Safari", "Lion").replace("No Contacts", "None") for line in LINES]
+    assert load(services, *renamed) == LoadResult(0, 0, 3, 0, renamed=2)
+    assert services.contacts.get("supplier", "LODGE").form.name == "Lion Lodge"
+
+
 def test_bad_lines_are_named_by_number_and_nothing_is_loaded(services: Services) -> None:
     with pytest.raises(InvalidInput) as caught:
         load(services, LINES[0], "supplier,X,Name,Joe,nobody,RS", "client,X,N,J,a@b.co,RS", "a,b")

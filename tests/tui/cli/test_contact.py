@@ -149,15 +149,22 @@ def test_list_finds_by_any_column(codes: CommandLine) -> None:
 def test_loading_again_changes_nothing(codes: CommandLine) -> None:
     path = codes.file("c.csv", GOOD)
     first = codes.done("contact", "load", path, "--json").json
-    assert first == {"added": 3, "updated": 0, "unchanged": 0, "removed": 0}
+    assert first == {"added": 3, "updated": 0, "unchanged": 0, "removed": 0, "renamed": 0}
     again = codes.done("contact", "load", path, "--json").json
-    assert again == {"added": 0, "updated": 0, "unchanged": 3, "removed": 0}
+    assert again == {"added": 0, "updated": 0, "unchanged": 3, "removed": 0, "renamed": 0}
 
 
 def test_loading_a_changed_file_updates(codes: CommandLine) -> None:
     codes.done("contact", "load", codes.file("c.csv", GOOD))
     ended = codes.done("contact", "load", codes.file("d.csv", GOOD.replace("Ann,", "Anna,")))
     assert ended.out == "0 added, 1 updated, 2 unchanged, 0 removed.\n"
+
+
+def test_loading_tells_of_other_names(codes: CommandLine) -> None:
+    codes.done("contact", "load", codes.file("c.csv", GOOD))
+    ended = codes.done("contact", "load", codes.file("d.csv", GOOD.replace("Kiwi", "Moa")))
+    told = "0 added, 0 updated, 3 unchanged, 0 removed. 1 agent or supplier renamed.\n"
+    assert ended.out == told
 
 
 def test_loading_reads_standard_input_and_a_byte_order_mark(codes: CommandLine) -> None:
