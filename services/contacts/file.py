@@ -15,6 +15,13 @@ from services.text import count
 CSV_COLUMNS = ("kind", "code", "name", "contact", "email", "type")
 TOLD = 20
 """Bad lines that are told one by one; who mends these finds what the others have in common."""
+_WORDS = {
+    "new-line character": "it holds a line end in the middle of a line, as no text does",
+    "unexpected end": 'a " is opened and never closed',
+    "expected after": 'text follows a closing "',
+    "field limit": "a field has more than 131,072 characters",
+}
+"""What the module csv says, in part → the same for an admin."""
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 
 
@@ -53,8 +60,14 @@ def parse(lines: Iterable[str]) -> Parsed:
                 errors[reader.line_num] = words
     except csv.Error as error:
         # The record that broke begins behind the last one that was read whole.
-        errors[reader.line_num + 1] = f"This is not CSV: {error}."
+        errors[reader.line_num + 1] = _not_csv(str(error))
     return Parsed(entries, errors)
+
+
+def _not_csv(words: str) -> str:
+    """Say in our words what Python's reader of CSV says."""
+    found = (ours for theirs, ours in _WORDS.items() if theirs in words)
+    return f"This is not CSV: {next(found, 'it cannot be parted into columns')}."
 
 
 def disagreeing(entries: Iterable[Entry]) -> dict[int, str]:

@@ -142,7 +142,7 @@ def _lines_of(file: str) -> Iterator[Iterator[str]]:
         try:
             source = stack.enter_context(Path(file).open("rb"))
         except OSError as error:
-            raise InvalidInput({"FILE": f"{file} cannot be read: {error.strerror}."}) from error
+            raise InvalidInput({"FILE.csv": f"{file} cannot be read: {error.strerror}."}) from error
         yield _decoded(source)
 
 

@@ -198,6 +198,21 @@ def test_a_bad_line_is_told_by_number_and_nothing_is_loaded(
     assert contacts(codes) == []
 
 
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (b"\x7fELF\r\x01,x\n", "it holds a line end in the middle of a line, as no text does"),
+        (b'agent,"ALP,x\n', 'a " is opened and never closed'),
+        (b'agent,"ALP"x,x\n', 'text follows a closing "'),
+        (b"x" * 200_000, "a field has more than 131,072 characters"),
+    ],
+)
+def test_what_is_no_csv_is_told_in_our_words(codes: CommandLine, bad: bytes, told: str) -> None:
+    ended = codes("contact", "load", "-", stdin=HEAD.encode() + bad)
+    first = ended.err.splitlines()[0]
+    assert (ended.code, first) == (2, f"line 2: This is not CSV: {told}.")
+
+
 def test_every_bad_line_is_told(codes: CommandLine) -> None:
     ended = codes("contact", "load", "-", stdin=HEAD + "agent,A!,x,,,\n" + "x,ALP,y,,,\n")
     assert [line.partition(":")[0] for line in ended.err.splitlines()] == [
@@ -261,4 +276,4 @@ def test_lines_that_name_one_supplier_unlike_each_other_are_told(codes: CommandL
 def test_a_file_that_cannot_be_read_is_wrong_use(codes: CommandLine, path: str) -> None:
     ended = codes("contact", "load", path)
     assert ended.code == 2
-    assert ended.err.startswith(f"FILE: {path} cannot be read")
+    assert ended.err.startswith(f"FILE.csv: {path} cannot be read")
