@@ -2,13 +2,16 @@
 
 import signal
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tui.cli.codes import INTERRUPTED, of_several
 from tui.cli.common import Json, opened, single
 from tui.cli.output import say, write_json
+
+if TYPE_CHECKING:
+    from services.worker.crew import Work
 
 Once = Annotated[
     bool, typer.Option("--once", help="Do what is due now and end, as cron and timers want it.")
@@ -38,9 +41,14 @@ def work(once: Once = False, json: Json = False) -> None:
     if json:
         write_json(asdict(tally))
     else:
-        words = (f"{number} {state.replace('_', ' ')}" for state, number in asdict(tally).items())
-        say(", ".join(words) + ".")
+        say(_words(tally))
     if stop.requested and stop.number == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
     if once:
         raise typer.Exit(of_several(tally.succeeded, tally.in_vain))
+
+
+def _words(done: "Work") -> str:
+    mail = f"{done.sent} sent, {done.queued} queued, {done.uncertain} uncertain"
+    imports = f"{done.imports} done, {done.imports_failed} failed"
+    return f"Messages: {mail}, {done.failed} failed. Imports: {imports}."
