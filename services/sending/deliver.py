@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -53,9 +53,14 @@ class Tally:
         """How many messages were tried."""
         return self.sent + self.queued + self.uncertain + self.failed
 
-    def count(self, state: OutboxState) -> None:
-        """Count one message; a state is one of the fields."""
-        setattr(self, state.value, getattr(self, state.value) + 1)
+    def count(self, state: OutboxState, number: int = 1) -> None:
+        """Count messages; a state is one of the fields."""
+        setattr(self, state.value, getattr(self, state.value) + number)
+
+    def count_all(self, found: Mapping[OutboxState, int]) -> None:
+        """Count messages of several states."""
+        for state, number in found.items():
+            self.count(state, number)
 
     def add(self, other: "Tally") -> None:
         """Add another run's."""
@@ -124,10 +129,10 @@ class Deliverer:
         if work.only is None:  # whoever asked for one message reads its own last words
             work.around.say(f"{work.name}: {error}")
         with self._store.write() as session:
-            put_off, given_up = postpone.postpone(
+            found = postpone.postpone(
                 session, self._due(work), error, self._now(), self._random.random
             )
-        work.tally.add(Tally(queued=put_off, failed=given_up))
+        work.tally.count_all(found)
 
     def _due(self, work: "_Round") -> ColumnElement[bool]:
         if work.due is None:
@@ -163,7 +168,8 @@ class Deliverer:
             return self._accounts.get(work.account_id)
         words = "The account that accepted it was deleted."
         with self._store.write() as session:
-            work.tally.add(Tally(failed=postpone.fail(session, self._due(work), words)))
+            found = postpone.fail(session, self._due(work), words)
+        work.tally.count_all(found)
         return None
 
     def _anything_due(self, work: "_Round") -> bool:

@@ -1,5 +1,6 @@
 """What an account's own trouble (no connection, no login) does to all mail that waits for it."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -19,13 +20,12 @@ def postpone(
     error: ServiceError,
     now: datetime,
     jitter: Callable[[], float],
-) -> tuple[int, int]:
+) -> Counter[OutboxState]:
     """Count an attempt for each message that is `due`, and fail those tried for long enough.
 
-    Returns how many were put off, and how many given up.
+    Returns how many are in which state by that; those that were put off are queued.
     """
-    put_off = 0
-    given_up = fail(
+    found = fail(
         session,
         and_(due, col(OutboxRow.give_up_at) <= now),
         f"Given up after {GIVE_UP_AFTER.days} days: {error}",
@@ -41,8 +41,8 @@ def postpone(
             .returning(col(OutboxRow.id))
             .execution_options(synchronize_session=False)
         )
-        put_off += len(result.all())
-    return put_off, given_up
+        found[OutboxState.QUEUED] += len(result.all())
+    return found
 
 
 def wait_for_slot(session: Session, due: ColumnElement[bool], until: datetime, words: str) -> int:
@@ -60,19 +60,25 @@ def wait_for_slot(session: Session, due: ColumnElement[bool], until: datetime, w
     return len(result.all())
 
 
-def fail(session: Session, which: ColumnElement[bool], words: str) -> int:
-    """Give messages up for good and return how many; single recipients' fate before stays."""
+def fail(session: Session, which: ColumnElement[bool], words: str) -> Counter[OutboxState]:
+    """Give messages up for good; single recipients' fate before stays.
+
+    Returns how many are in which state by that: one whose fate with a recipient is uncertain
+    stays so.
+    """
+    found = Counter[OutboxState]()
     ids = [one or 0 for one in session.exec(select(OutboxRow.id).where(which))]
     change_due(session, ids, RecipientState.FAILED, words)
     for some in chunks(ids):
         for state, those in _by_state(session, some).items():
+            found[state] += len(those)
             session.execute(
                 update(OutboxRow)
                 .where(col(OutboxRow.id).in_(those))
                 .values(state=state, last_error=words, next_attempt_at=None)
                 .execution_options(synchronize_session=False)
             )
-    return len(ids)
+    return found
 
 
 def _by_state(session: Session, ids: Sequence[int]) -> dict[OutboxState, list[int]]:

@@ -54,7 +54,7 @@ class Dispatcher:
         """See `Engine.run`. Raises ServiceError where procrastinate hangs: start it anew then."""
         self._check_schema()
         crew = Crew(self._services, stop, say)
-        with Heart(self._services, stop, crew.sending, grace) as heart:
+        with Heart(self._services, stop, crew.sending, grace, say) as heart:
             try:
                 with stop.closing(crew.importing.cancel):
                     self._live_on(crew, stop, say)

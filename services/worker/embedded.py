@@ -61,7 +61,7 @@ def run(
     """
     crew = Crew(services, stop, say)
     imports = Imports(crew, stop, once=once)
-    with Heart(services, stop, crew.sending, grace) as heart:
+    with Heart(services, stop, crew.sending, grace, say) as heart:
         try:
             with imports:
                 _work(crew, stop, imports if once else None)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
@@ -10,6 +11,8 @@ from sqlmodel import col, delete
 
 from models.work import WorkerRow
 from services.cancel import Cancel
+from services.errors import ServiceError
+from services.worker.crew import fault
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -26,10 +29,16 @@ class Heart:
     """Beats in a thread of its own, so that a slow server does not make a worker look dead."""
 
     def __init__(
-        self, services: "Services", stop: Cancel, work: Cancel, grace: float = GRACE_SECONDS
+        self,
+        services: "Services",
+        stop: Cancel,
+        work: Cancel,
+        grace: float = GRACE_SECONDS,
+        say: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """Cancel `work` once `stop` was asked for `grace` seconds ago."""
         self._services, self._stop, self._work, self._grace = services, stop, work, grace
+        self._say, self._told = say, ""
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._started_at = services.now()
@@ -64,8 +73,12 @@ class Heart:
     def _try_to_beat(self) -> None:
         try:
             self._beat()
-        except Exception:  # noqa: BLE001 - the next beat comes soon, and a stop must end the work
-            return
+        except ServiceError:
+            return  # the store is away, as whoever works with it says; the next beat comes soon
+        except Exception as error:  # noqa: BLE001 - a stop must end the work all the same
+            if self._told != (words := f"Heartbeat: {fault(error)}"):
+                self._told = words
+                self._say(words)
 
     def _beat(self) -> None:
         now = self._services.now()

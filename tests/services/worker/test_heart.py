@@ -20,14 +20,16 @@ def test_a_beat_that_fails_does_not_keep_a_stop_from_ending_the_work(
     monkeypatch.setattr(heart, "_POLL_SECONDS", 0.01)
     services, stop, work = services_in(tmp_path), Cancel(), Cancel()
     beats: list[None] = []
+    said: list[str] = []
 
     def fail(_self: Heart) -> None:
         beats.append(None)
         raise ProgrammingError("INSERT", {}, Exception("no such column"))
 
-    with Heart(services, stop, work, grace=0):
+    with Heart(services, stop, work, grace=0, say=said.append):
         monkeypatch.setattr(Heart, "_beat", fail)
         wait_until(lambda: len(beats) > 1, "a second beat")
         stop.cancel()
         wait_until(lambda: work.requested, "the end of the work")
     services.close()
+    assert said == ["Heartbeat: tourmail met a fault of its own (ProgrammingError)."]

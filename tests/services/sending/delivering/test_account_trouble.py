@@ -1,9 +1,10 @@
 """Accounts that cannot send: their mail waits with words, and no other's does."""
 
 import pytest
+from sqlmodel import col, update
 
 from models.account import Account, ProtocolSettings
-from models.mail import OutboxState, RecipientState
+from models.mail import OutboxRecipientRow, OutboxState, RecipientState
 from services.bootstrap import Services
 from services.sending.deliver import Tally
 from tests.servers.process import free_ports
@@ -59,6 +60,18 @@ def test_mail_for_a_server_that_stays_dead_fails_after_five_days(
     assert {one.state for one in shown.recipients} == {RecipientState.FAILED}
     assert "Given up after 5 days" in shown.last_error
     assert services.outbox.get(new).state is OutboxState.QUEUED
+
+
+def test_what_stays_uncertain_is_not_counted_as_failed(services: Services, clock: Clock) -> None:
+    account(services, free_ports(1)[0])
+    which = queue(services, "a@b.test", "c@d.test")
+    with services.store.write() as session:
+        address = col(OutboxRecipientRow.address) == "a@b.test"
+        uncertain = update(OutboxRecipientRow).values(state=RecipientState.UNCERTAIN)
+        session.execute(uncertain.where(address))
+    clock.forward(days=5, seconds=1)
+    assert run(services) == Tally(uncertain=1)
+    assert services.outbox.get(which).state is OutboxState.UNCERTAIN
 
 
 def test_a_refused_login_waits_long_and_goes_out_once_mended(
