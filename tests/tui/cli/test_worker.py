@@ -95,9 +95,7 @@ def test_what_was_done_is_told_in_words_that_suit_every_number(office: CommandLi
     failing_import(office)
     queue(office)
     told = office("worker", "--once").err.splitlines()[-1]
-    assert told == (
-        "Messages: 1 sent, 0 queued, 0 uncertain, 0 failed. Imports: 0 done, 1 failed."
-    )
+    assert told == ("Messages: 1 sent, 0 queued, 0 uncertain, 0 failed. Imports: 0 done, 1 failed.")
 
 
 def test_mail_and_imports_in_vain_have_failed(office: CommandLine) -> None:
