@@ -14,9 +14,11 @@ from services.errors import InvalidInput
 
 S = TypeVar("S", bound=Section)
 
+REQUIRED = "Required."
+"""What is said of a field that may not be blank."""
 _WORDS = {
-    "missing": "Required.",
-    "string_too_short": "Required.",
+    "missing": REQUIRED,
+    "string_too_short": REQUIRED,
     "string_too_long": "At most {max_length} characters.",
     "string_type": "Enter text.",
     "string_pattern_mismatch": "Letters and digits only.",

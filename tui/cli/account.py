@@ -8,6 +8,7 @@ import typer
 
 from models.account import Account
 from services.errors import InvalidInput
+from services.forms import REQUIRED
 from services.protocols import PROTOCOLS, protocol
 from services.protocols.base import MailProtocol, Step
 from tui.cli import account_text
@@ -214,7 +215,8 @@ def _ask_for_secrets(error: InvalidInput, raw: dict[str, Any], given: Given) -> 
     if not on_terminal() or error.errors.keys() - SECRETS.keys() or mentioned & error.errors.keys():
         raise error
     for path, words in error.errors.items():
-        say(words)
+        if words != REQUIRED:  # the question says that much
+            say(words)
         raw["settings"][path.partition(".")[2]] = ask_secret(SECRETS[path].info.title or "Secret")
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from services.errors import InvalidInput, ServiceError
+from tui.cli.output import say
 
 _MOST = 65_536
 """Bytes. No secret is as long; somebody named the wrong file."""
+_TRIES = 3
+"""How often a secret and its repeat may be typed."""
 
 
 def read_secret(source: str, path: str, title: str) -> SecretStr:
@@ -46,10 +49,17 @@ def _bytes(source: str) -> bytes:
 
 
 def ask_secret(title: str) -> SecretStr:
-    """Ask for a secret twice on the terminal. Raises ServiceError where the two differ."""
+    """Ask for a secret twice on the terminal, and again where the two differ.
+
+    Raises ServiceError where they differ once too often.
+    """
     from getpass import getpass
 
-    first = getpass(f"{title}: ")
-    if first and getpass(f"{title} Repeat: ") != first:
-        raise ServiceError(f"{title} and {title} Repeat differ.", "Nothing was saved.")
-    return SecretStr(first)
+    differ = f"{title} and {title} Repeat differ."
+    for left in range(_TRIES, 0, -1):
+        first = getpass(f"{title}: ")
+        if not first or getpass(f"{title} Repeat: ") == first:
+            return SecretStr(first)
+        if left > 1:
+            say(f"{differ} Once more, please.")
+    raise ServiceError(differ, "Nothing was saved.")

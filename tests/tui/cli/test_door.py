@@ -251,17 +251,40 @@ def test_on_a_terminal_the_password_is_asked_for_blind_and_twice(
     terminal.type(f"{SECRET}\n")
     assert terminal.code() == 0
     assert SECRET not in terminal.shown
+    assert "Required" not in terminal.shown
     assert '"password"' in tourmail("account", "show", "RES", "--json").stdout
 
 
-@pytest.mark.parametrize("answers", [("one", "two"), ("",)])
-def test_passwords_that_differ_or_are_blank_save_nothing(answers: tuple[str, ...]) -> None:
+def answer(terminal: Terminal, *answers: str) -> None:
+    """Type answers to the questions for a password and its repeat, in turn."""
+    for number, text in enumerate(answers):
+        terminal.expect("Password Repeat: " if number % 2 else "Password: ")
+        terminal.shown = ""
+        terminal.type(f"{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [(("one", "two") * 3, "Password and Password Repeat differ. Nothing was saved."),
+     (("",), "--password-file: Required.")],
+)  # fmt: skip
+def test_passwords_that_differ_thrice_or_are_blank_save_nothing(
+    answers: tuple[str, ...], told: str
+) -> None:
     terminal = Terminal("account", "add", "RES", *IMAP)
-    for words, answer in zip(("Password: ", "Password Repeat: "), answers, strict=False):
-        terminal.expect(words)
-        terminal.type(f"{answer}\n")
+    answer(terminal, *answers)
     assert terminal.code() in (1, 2)
+    assert told in terminal.shown
     assert tourmail("account", "list", "--json").stdout == "[]\n"
+
+
+def test_passwords_that_differ_once_are_asked_for_again() -> None:
+    terminal = Terminal("account", "add", "RES", *IMAP)
+    answer(terminal, SECRET, "geheim")
+    terminal.expect("Password and Password Repeat differ. Once more, please.")
+    answer(terminal, SECRET, SECRET)
+    assert terminal.code() == 0
+    assert SECRET not in terminal.shown
 
 
 def test_the_first_mail_takes_three_commands(
