@@ -108,6 +108,9 @@ def unreachable(host: str, port: int, timeout: float, error: OSError | None) -> 
     )
 
 
+_BUNDLE = "TOURMAIL_CA_BUNDLE must name a PEM file of certificates."
+
+
 def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
     """Return a context that verifies certificate and name; there is none that does not.
 
@@ -119,11 +122,20 @@ def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
     files = (ca_bundle,) if ca_bundle else (system.cafile, system.capath)
     try:
         return _verifying(ca_bundle, *(_version(Path(file)) for file in files if file))
-    except (OSError, ssl.SSLError) as error:
-        raise ServiceError(
-            f"The CA bundle {ca_bundle} cannot be read as certificates.",
-            "TOURMAIL_CA_BUNDLE must name a PEM file.",
-        ) from error
+    except ssl.SSLError as error:
+        raise ServiceError(f"The CA bundle {ca_bundle} holds no certificates.", _BUNDLE) from error
+    except OSError as error:
+        words = f"The CA bundle {ca_bundle} cannot be read: {error.strerror}."
+        raise ServiceError(words, _BUNDLE) from error
+
+
+def refuse_bad_bundle(ca_bundle: Path | None) -> None:
+    """Raise ServiceError where the process's own CA bundle is unusable, before anything connects.
+
+    Otherwise every account's server would seem to be at fault, one handshake after the other.
+    """
+    if ca_bundle is not None:
+        tls_context(ca_bundle)
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.cancel import Cancel
 from services.errors import Cancelled, Fenced, ServiceError
+from services.network import refuse_bad_bundle
 from services.protocols.base import Surroundings
 from services.sending.deliver import Tally
 from services.worker.outgoing import work_off
@@ -44,6 +45,13 @@ class Crew:
         self.sending, self.importing = Cancel(), Cancel()
         self._services, self._stop, self._say = services, stop, say
         self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Say what of this process's own set-up keeps it from connecting anywhere."""
+        try:
+            refuse_bad_bundle(self._services.config.ca_bundle)
+        except ServiceError as error:
+            self._say(str(error))
 
     def collect(self) -> bool:
         """Take over what other programs of this host dropped; tell whether there was anything."""

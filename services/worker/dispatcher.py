@@ -54,6 +54,7 @@ class Dispatcher:
         """See `Engine.run`. Raises ServiceError where procrastinate hangs: start it anew then."""
         self._check_schema()
         crew = Crew(self._services, stop, say)
+        crew.check()
         with Heart(self._services, stop, crew.sending, grace, say) as heart:
             try:
                 with stop.closing(crew.importing.cancel):

@@ -60,6 +60,7 @@ def run(
     ServiceError with `once` where the store does not answer; else it says so and goes on.
     """
     crew = Crew(services, stop, say)
+    crew.check()
     imports = Imports(crew, stop, once=once)
     with Heart(services, stop, crew.sending, grace, say) as heart:
         try:

@@ -143,7 +143,7 @@ def climb(name: Name, json: Json = False) -> None:
     from tui.cli.interrupts import cancelling
 
     steps: list[Step] = []
-    with opened() as services, cancelling() as cancel:
+    with opened(connects=True) as services, cancelling() as cancel:
         account = services.accounts.get(name)
         services.accounts.filled(account)  # says in words which secret is missing
         surroundings = Surroundings(services.config, cancel, say)

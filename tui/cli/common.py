@@ -34,8 +34,11 @@ def single(command: Callable[..., None]) -> typer.Typer:
 
 
 @contextmanager
-def opened() -> Iterator["Services"]:
-    """Open the store and give it back at the end. Raises ServiceError in one sentence."""
+def opened(*, connects: bool = False) -> Iterator["Services"]:
+    """Open the store and give it back at the end. Raises ServiceError in one sentence.
+
+    What `connects` to a mail server is refused where the trust it needs cannot be read.
+    """
     with loading("services.bootstrap"):
         from services.bootstrap import build
 
@@ -43,6 +46,10 @@ def opened() -> Iterator["Services"]:
     if services.store.made:
         say(services.store.made)
     try:
+        if connects:
+            from services.network import refuse_bad_bundle
+
+            refuse_bad_bundle(services.config.ca_bundle)
         yield services
     finally:
         services.close()

@@ -52,10 +52,12 @@ def import_(
 
 
 def _run(services: "Services", name: str, *, rehearse: bool, reconcile: bool) -> "RunResult":
+    from services.network import refuse_bad_bundle
     from services.protocols.base import Surroundings
     from tui.cli.interrupts import cancelling
     from tui.cli.progress import shown
 
+    refuse_bad_bundle(services.config.ca_bundle)
     with loading("services.importing.run"):
         importing = services.importing
     with cancelling() as cancel, shown(name) as tell:

@@ -93,7 +93,7 @@ def send(
         attachments=tuple(made(file, read_bytes(file, "--attach")) for file in attach or ()),
         booking=booking,
     )
-    with opened() as services:
+    with opened(connects=now) as services:
         with told_by_option(WORDS):
             message = services.outbox.accept(mail)
         if now:

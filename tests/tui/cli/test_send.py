@@ -162,6 +162,31 @@ def test_a_servers_words_cannot_steer_the_terminal(office: CommandLine, server: 
 # ------------------------------------------------------------------------- now
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(None, "cannot be read: No such file or directory."), ("x", "holds no certificates.")],
+)
+def test_a_wrong_ca_bundle_is_told_before_anything_connects(
+    office: CommandLine,
+    server: SmtpServer,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str | None,
+    told: str,
+) -> None:
+    bundle = str(office.folder / "wrong.pem")
+    if content:
+        office.file("wrong.pem", content)
+    monkeypatch.setenv("TOURMAIL_CA_BUNDLE", bundle)
+    said = f"The CA bundle {bundle} {told} TOURMAIL_CA_BUNDLE must name a PEM file of certificates."
+    for words in ("account test SEND", "import SEND", "send --now --to a@b.com"):
+        ended = office(*words.split())
+        assert (ended.code, ended.out, ended.err) == (1, "", f"{said}\n")
+    assert office.done("outbox", "list", "--json").json == []
+    ended = office("worker", "--once")
+    assert ended.err.startswith(f"{said}\n"), "its other work goes on"
+    assert (ended.code, server.connections) == (0, 0)
+
+
 def test_a_recipient_that_is_refused_makes_it_partly_failed(
     office: CommandLine, server: SmtpServer
 ) -> None:
