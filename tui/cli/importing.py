@@ -1,11 +1,14 @@
 """`tourmail import`: one import of one account, now."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.errors import Cancelled, NotFound, ServiceError
 from services.loading import loading
+from services.text import count
 from tui.cli.codes import DONE, FAILED
 from tui.cli.common import Json, opened, single
 from tui.cli.output import say, write, write_json, write_table
@@ -60,7 +63,7 @@ def _run(services: "Services", name: str, *, rehearse: bool, reconcile: bool) ->
     refuse_bad_bundle(services.config.ca_bundle)
     with loading("services.importing.run"):
         importing = services.importing
-    with cancelling() as cancel, shown(name) as tell:
+    with cancelling() as cancel, _saying_what_is_kept(services, name), shown(name) as tell:
         return importing.run(
             name,
             trigger="command",
@@ -69,6 +72,26 @@ def _run(services: "Services", name: str, *, rehearse: bool, reconcile: bool) ->
             reconcile=reconcile,
             progress=lambda at: tell(at.done, at.total),
         )
+
+
+@contextmanager
+def _saying_what_is_kept(services: "Services", name: str) -> Iterator[None]:
+    """Say of an import that is cancelled what the store has of it; a rehearsal has no run."""
+    from services.importing.result import Counts
+
+    account = services.accounts.get(name)
+    before = services.schedules.history(account.id, limit=1).rows
+    try:
+        yield
+    except Cancelled as error:
+        runs = services.schedules.history(account.id, limit=1).rows
+        done = runs[0].counts if runs != before else Counts()
+        if not done.imported + done.skipped + done.errors:
+            raise
+        raise Cancelled(
+            f"{error.message} {done.imported:,} imported, {done.skipped:,} skipped and "
+            f"{count(done.errors, 'error')} are kept; the next import goes on from there."
+        ) from error
 
 
 def _tell(result: "RunResult") -> None:

@@ -1,9 +1,12 @@
 """`tourmail import`, `mail` and `worker` against real servers: Dovecot, and SMTP on loopback."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -309,3 +312,32 @@ def test_mail_before_import_from_is_told_with_what_to_do(
     assert "1 message lies before Import From (20" in told
     assert "No contact type is ticked" in told
     assert "choose Everything or a date to take them." in desk.done("import", "RES").err
+
+
+def interrupt_at_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl+C where an import has looked at two messages."""
+
+    def tell(done: int, _total: int | None) -> None:
+        if done == 2:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.3)  # the request is made from a thread
+
+    monkeypatch.setattr("services.importing.walk.BATCH_MESSAGES", 1)
+    monkeypatch.setattr("tui.cli.progress.shown", lambda _what: nullcontext(tell))
+
+
+def test_an_import_that_is_interrupted_says_what_is_kept(
+    desk: CommandLine, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        mailbox.append(mail("ann@alp.test"), MORNING)
+    with monkeypatch.context() as patched:
+        interrupt_at_the_second(patched)
+        rehearsed, ended = desk("import", "RES", "--rehearse"), desk("import", "RES")
+    assert (rehearsed.code, rehearsed.out, rehearsed.err) == (130, "", "Cancelled.\n")
+    number, more = ended.err.removeprefix("Cancelled. ").split(maxsplit=1)
+    assert (ended.code, ended.out) == (130, "")
+    assert more == (
+        "imported, 0 skipped and 0 errors are kept; the next import goes on from there.\n"
+    )
+    assert desk.done("import", "RES", "--json").json["imported"] == 5 - int(number)
