@@ -329,15 +329,15 @@ def interrupt_at_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_import_that_is_interrupted_says_what_is_kept(
     desk: CommandLine, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(5):
-        mailbox.append(mail("ann@alp.test"), MORNING)
+    for number in range(5):
+        mailbox.append(mail("ann@alp.test", f"Question {number}"), MORNING)
     with monkeypatch.context() as patched:
         interrupt_at_the_second(patched)
         rehearsed, ended = desk("import", "RES", "--rehearse"), desk("import", "RES")
     assert (rehearsed.code, rehearsed.out, rehearsed.err) == (130, "", "Cancelled.\n")
-    number, more = ended.err.removeprefix("Cancelled. ").split(maxsplit=1)
+    kept, more = ended.err.removeprefix("Cancelled. ").split(maxsplit=1)
     assert (ended.code, ended.out) == (130, "")
     assert more == (
         "imported, 0 skipped and 0 errors are kept; the next import goes on from there.\n"
     )
-    assert desk.done("import", "RES", "--json").json["imported"] == 5 - int(number)
+    assert desk.done("import", "RES", "--json").json["imported"] == 5 - int(kept)
