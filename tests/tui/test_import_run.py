@@ -62,6 +62,7 @@ async def test_import_now_accounts_for_every_message(
     fill(mailbox)
     async with console(folder, *EMAIL_ACCOUNT, "i", config=config) as driver:
         await dialog_says(driver, "1 imported, 2 skipped, 1 error")
+        assert "Esc Close" in driver.text()
         assert driver.sees(
             "4 messages in the mailbox = 0 before Import From + 0 known + 1 imported + 2 skipped "
             "+ 1 error + 0 gone"
@@ -167,6 +168,9 @@ async def test_the_list_tells_that_an_import_was_stopped(
         driver._send("i", "i")
         await dialog_says(driver, "Connecting")
         await run_begins(driver, services)
+        assert "Esc stops it." in driver.text()
+        assert "Esc Stop" in driver.text()
+        assert "Esc Close" not in driver.text()
         driver._send("escape", None)
         await dialog_says(driver, "cancelled")
         assert not driver.sees("running")

@@ -178,7 +178,7 @@ class KeyLine(Widget):
         return text
 
 
-ALWAYS = ("Exit", "Help", "Close", "Cancel", "Clear")
+ALWAYS = ("Exit", "Help", "Close", "Stop", "Cancel", "Clear")
 FIRST = ("Save", "Insert", "Forward", "Retry", "Assign", "Dismiss", "Reopen")
 LAST = ("Clear", "Exit", "Help", "Palette", "Quit", "History", "Sort", "Reload", "Tab back")
 """Verbs that many screens have, in the order in which they stand at the ends."""

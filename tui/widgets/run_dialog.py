@@ -43,7 +43,13 @@ class Report(Widget):
 class RunDialog(Dialog):
     """See the top of this file. Hands back None where the work was stopped or failed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop", "Stop"),
+        Binding("escape", "leave", "Close"),
+    ]
+
+    over = False
+    """Whether the work has ended; until then Esc stops it."""
 
     def __init__(self, title: str) -> None:
         """Take the words on the frame."""
@@ -52,7 +58,6 @@ class RunDialog(Dialog):
         self.said = ""
         """What the connection said last, such as that it waits."""
         self.seconds = 0.0
-        self.over = False
         self.result: Any = None
         self._under_way: asyncio.Future[Any] | None = None
 
@@ -118,10 +123,20 @@ class RunDialog(Dialog):
         text = Text(f"{glyphs().no} {plain(error.message)}", "bold red")
         self._end(text.append(f"\n\n{plain(error.hint)}" if error.hint else "", "not bold default"))
 
-    def action_leave(self) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Call Esc by what it does just now."""
+        if action in ("stop", "leave"):
+            return self.over is (action == "leave")
+        return super().check_action(action, parameters)
+
+    def action_stop(self) -> None:
         """Close at once; what still runs is stopped behind us."""
         self.stop_work()
         self.dismiss(self.result)
+
+    def action_leave(self) -> None:
+        """Close."""
+        self.action_stop()
 
     async def ended(self) -> None:
         """Wait for work that was left to stop: only then does the store tell how it went."""
