@@ -65,6 +65,11 @@ class Outbox:
         self._wake()
         return queued
 
+    def check(self, mail: OutgoingMail) -> None:
+        """Refuse what `accept` would, so that nobody is asked about it first. Raises alike."""
+        _account, email = self._accounts.sending()
+        rules.check(mail, email)
+
     def _accept(self, mail: OutgoingMail, also: Callable[[Session, int], None]) -> OutboxMessage:
         while True:
             account, email = self._accounts.sending()

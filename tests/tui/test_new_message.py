@@ -164,6 +164,18 @@ async def test_a_message_that_says_nothing_is_asked_about(folder: Path, office: 
     assert len(office.outbox.list().rows) == 1
 
 
+@pytest.mark.parametrize("to", ["", "nobody", "a@b.test, c@"])
+async def test_what_is_refused_is_not_asked_about_first(
+    folder: Path, office: Services, to: str
+) -> None:
+    async with console(folder, *NEW) as driver:
+        await driver.type(to)
+        await driver.press("ctrl+s")
+        assert not driver.sees("Send it all the same?")
+        assert driver.kind == "error"
+        assert driver.focused_on("to")
+
+
 @pytest.mark.parametrize("field", ["subject", "text"])
 async def test_a_subject_or_a_text_is_enough(folder: Path, office: Services, field: str) -> None:
     async with console(folder, *NEW) as driver:

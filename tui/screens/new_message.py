@@ -215,6 +215,7 @@ class NewMessage(KeptForm[str | None]):
         form = check(MessageForm, self.form.raw())
         files = await self.ask(lambda: attachments.read(form.files))
         mail = form.mail(self.text.text, files, self._contact(form))
+        await self.ask(lambda: services.outbox.check(mail))
         if not await self._is_meant(mail):
             self.form.focus_field("subject")
             return
@@ -225,9 +226,8 @@ class NewMessage(KeptForm[str | None]):
         self.dismiss(told(accepted, alive=alive))
 
     async def _is_meant(self, mail: OutgoingMail) -> bool:
-        """Ask before a message goes out that says nothing; one to nobody is refused anyway."""
-        says_something = mail.subject.strip() or self.text.text.strip()
-        if says_something or not (mail.to or mail.cc or mail.bcc):
+        """Ask before a message goes out that says nothing."""
+        if mail.subject.strip() or self.text.text.strip():
             return True
         words = "It has neither a subject nor a text. Send it all the same?"
         return bool(await self.dialog(Question("Send", words, "Send", "Keep editing")))
