@@ -150,3 +150,17 @@ async def test_help_says_while_there_is_more_below(folder: Path) -> None:
         await driver.press(*["pagedown"] * 6)
         await driver.settle()
         assert not driver.sees("more below")
+
+
+async def test_a_question_explains_how_it_is_answered(folder: Path) -> None:
+    async with console(folder, *INSERT) as driver:
+        await driver.walk_to("identity.name")
+        await driver.type("RES")
+        await driver.press("escape")
+        assert driver.sees("Discard")
+        for key in ("f1", "ctrl+g"):
+            await driver.press(key)
+            assert driver.sees("Esc is the answer that changes nothing.")
+            await driver.press("escape")
+        await driver.press("escape")
+        assert driver.editor("identity.name").value == "RES"

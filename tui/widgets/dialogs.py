@@ -106,7 +106,11 @@ class Question(Dialog):
         Binding("left", "walk(-1)", show=False),
         Binding("y", "answer(True)", show=False),
         Binding("n", "answer(False)", show=False),
+        Binding("f1,ctrl+g", "help", "Help"),
     ]
+    HELP: ClassVar[str | None] = """Enter gives the answer that has the focus; arrows and Tab go to
+    the other one. The first letter of an answer gives it at once, and so do y and n. Esc is the
+    answer that changes nothing."""
 
     def __init__(self, title: str, text: str, yes: str, no: str, *, safe: bool = True) -> None:
         """Take the words; `safe` puts the focus on `no`."""
@@ -137,6 +141,12 @@ class Question(Dialog):
     def action_answer(self, answer: bool) -> None:
         """Hand the answer back."""
         self.dismiss(answer)
+
+    def action_help(self) -> None:
+        """Say how to answer."""
+        from tui.widgets.help import HelpDialog
+
+        self.app.push_screen(HelpDialog(self, self.heading, self.HELP or ""))
 
     def action_leave(self) -> None:
         """Esc is the harmless answer."""

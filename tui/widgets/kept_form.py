@@ -130,6 +130,9 @@ class KeptQuestion(Question):
     letter only leads to its answer.
     """
 
+    HELP = """Enter gives the answer that has the focus; arrows, Tab and an answer's first letter go
+    to it. Esc leaves what was kept for the next time."""
+
     def __init__(self, title: str, text: str, yes: str, no: str) -> None:
         """Take the words; the focus is on taking up."""
         super().__init__(title, text, yes, no, safe=False)
