@@ -18,7 +18,8 @@ from itertools import islice
 from services.importing.authentication import FIELDS, Authentication, authentication
 
 _FIELD = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
-_BARE_RETURN = re.compile(rb"\r(?!\n)")
+BARE_RETURN = re.compile(rb"\r(?!\n)")
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 _ID = re.compile(r"<([^<>]{1,990})>")
 _ADDRESS = re.compile(r"[^\s<>,;:\"()]{1,200}@[^\s<>,;:\"()]{1,255}")
 _PLAIN_MAILBOX = re.compile(
@@ -199,12 +200,17 @@ def header_part(raw: bytes) -> bytes:
 
 def body_part(raw: bytes) -> bytes:
     """Return a message from behind its first blank line."""
-    return raw[_blank_line(raw)[1] :]
+    return raw[body_start(raw) :]
+
+
+def body_start(raw: bytes) -> int:
+    """Return where a message's body begins: behind its first blank line."""
+    return _blank_line(raw)[1]
 
 
 def has_bare_returns(raw: bytes) -> bool:
     """Tell whether a carriage return stands without its line feed."""
-    return _BARE_RETURN.search(raw) is not None
+    return BARE_RETURN.search(raw) is not None
 
 
 def _blank_line(raw: bytes) -> tuple[int, int]:
@@ -212,12 +218,8 @@ def _blank_line(raw: bytes) -> tuple[int, int]:
     for start in (b"\n", b"\r\n"):
         if raw.startswith(start):
             return 0, len(start)
-    # Each is found at memory's speed, which no one pattern for both is.
-    first = raw.find(b"\n\r\n")
-    bare = raw.find(b"\n\n", 0, first + 1 if first >= 0 else None)
-    if bare >= 0:
-        return bare, bare + 2
-    return (first, first + 3) if first >= 0 else (len(raw), len(raw))
+    found = _BLANK_LINE.search(raw)
+    return found.span() if found else (len(raw), len(raw))
 
 
 def eight_bit(data: bytes) -> str:
