@@ -34,20 +34,32 @@ _MOST_BYTES = 500_000
 ID_BITS = 29
 ID_MASK = (1 << ID_BITS) - 1
 _SECONDS = 1 << (63 - ID_BITS)
-_ASCII = {at: chr(at).lower() if chr(at).isalnum() else " " for at in range(128)}
-_OTHER = re.compile(r"[\W_]+")
+_MOST_FOLDED = 10_000
+"""How many characters' folded forms are kept at hand: more than any mailbox's languages have."""
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_NO_LONG_WORD = re.compile(rf"(?:.{{0,{_WORD_CHARACTERS}}} )*+", re.DOTALL)
 _ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
 
 
 def fold(text: str) -> str:
     """Return a text's words as they compare: folded, separated by single blanks."""
+    if _nearly_ascii(text):  # once these few are folded, all of it is quick to translate
+        text = _BEYOND_ASCII.sub(_translated, text)
+    words = text.translate(_FOLDED).split()
+    found = " ".join(words)
+    if not _NO_LONG_WORD.fullmatch(f"{found} "):
+        found = " ".join(word[:_WORD_CHARACTERS] for word in words)
+    return _cut(found)
+
+
+def _nearly_ascii(text: str) -> bool:
     if text.isascii():
-        words = text.translate(_ASCII).split()
-    else:
-        words = _OTHER.sub(" ", _without_marks(text)).split()
-    if max(map(len, words), default=0) > _WORD_CHARACTERS:
-        words = [word[:_WORD_CHARACTERS] for word in words]
-    return _cut(" ".join(words))
+        return False
+    return len(text.encode("utf-8", "surrogatepass")) - len(text) <= len(text) // 8
+
+
+def _translated(found: re.Match[str]) -> str:
+    return found[0].translate(_FOLDED)
 
 
 def _cut(text: str) -> str:
@@ -56,15 +68,34 @@ def _cut(text: str) -> str:
     return text.encode()[:_MOST_BYTES].decode(errors="ignore")
 
 
-def _without_marks(text: str) -> str:
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    for char in set(folded):  # a few are replaced: sooner done than by a table
-        kind = unicodedata.category(char)
-        if kind.startswith("M"):
-            folded = folded.replace(char, "")
-        elif kind == "No":  # such as a white digit on black, which is no word to PostgreSQL
-            folded = folded.replace(char, " ")
-    return folded
+class _Folded(dict[int, str]):
+    """What each character becomes; read from Unicode's tables when first asked for.
+
+    Each can be folded by itself, since what Unicode reorders are marks, which go.
+    """
+
+    def __missing__(self, at: int) -> str:
+        found = _folded(chr(at))
+        if len(self) < _MOST_FOLDED:
+            self[at] = found
+        return found
+
+
+def _folded(char: str) -> str:
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
+    return "".join(map(_kept, text))
+
+
+def _kept(char: str) -> str:
+    """Return a folded character, "" for a mark, a blank for what separates words."""
+    kind = unicodedata.category(char)
+    if kind.startswith("M"):
+        return ""
+    # No is such as a white digit on black, which is no word to PostgreSQL
+    return " " if kind == "No" or char == "_" or not char.isalnum() else char
+
+
+_FOLDED = _Folded()
 
 
 @dataclass(frozen=True)

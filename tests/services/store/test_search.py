@@ -1,5 +1,6 @@
 """Full-text search: what is folded together, what a query means, and that none ever breaks."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from functools import partial
@@ -71,6 +72,27 @@ def test_folding_leaves_words_and_blanks_only(text: str) -> None:
     folded = fold(text)
     assert fold(folded) == folded
     assert all(word.isalnum() and len(word) <= 60 for word in folded.split(" ") if word)
+
+
+def folded_at_once(text: str) -> str:
+    """Fold as Unicode tells to, the whole text at a time."""
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    kinds = [(char, unicodedata.category(char)) for char in text]
+    text = "".join(" " if k == "No" else c for c, k in kinds if not k.startswith("M"))
+    return " ".join(word[:60] for word in re.sub(r"[\W_]+", " ", text).split())
+
+
+MARKED = st.text(st.sampled_from("aZ_ .9\u0345\u0301\u0323\u0334ΣΐßǅﬁÅİ²❶가한ł\xa0Ꭰꭰ\u0903\u20dd"))
+
+
+@given(st.lists(st.text() | MARKED | st.just("plain words " * 9), max_size=5).map("".join))
+def test_characters_fold_each_by_itself_as_the_whole_does(text: str) -> None:
+    assert fold(text) == folded_at_once(text)
+
+
+def test_of_what_unicode_reorders_but_one_mark_is_more_than_a_mark() -> None:
+    marks = [chr(at) for at in range(0x110000) if unicodedata.combining(chr(at))]
+    assert [mark for mark in marks if fold(mark)] == ["\u0345"]
 
 
 def test_places_order_as_the_list_does() -> None:
