@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, tuple_
+from sqlalchemy import bindparam, or_, tuple_
 from sqlmodel import Session, col, select
 
 from models.codes import ContactTypeRow
@@ -92,11 +92,16 @@ def contact_words(session: Session, ids: Collection[int | None]) -> dict[int | N
     }
 
 
+_TYPES = select(ContactRow.id, ContactRow.contact_type_id).where(
+    col(ContactRow.id).in_(bindparam("some", expanding=True))
+)
+
+
 def settle_contacts(session: Session, mails: Collection[dict[str, Any]]) -> None:
     """Give mails' values the type of their contact; one that was deleted since is none."""
-    ids = {mail["contact_id"] for mail in mails} - {None}
-    statement = select(ContactRow.id, ContactRow.contact_type_id)
-    types = dict(session.exec(statement.where(col(ContactRow.id).in_(ids))).all())
+    ids = sorted({mail["contact_id"] for mail in mails} - {None})
+    found = session.connection().execute(_TYPES, {"some": ids}).all() if ids else ()
+    types = {row.id: row.contact_type_id for row in found}
     for mail in mails:
         mail["contact_type_id"] = types.get(mail["contact_id"])
         if mail["contact_type_id"] is None:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select, update
 from sqlmodel.sql.expression import SelectOfScalar
@@ -25,6 +26,16 @@ from services.store.engine import Store
 
 LEASE = timedelta(seconds=90)
 RENEW_SECONDS = 30.0
+
+
+# Made once, since every batch asks. Values for columns come with the parameters.
+_PASS = update(ImportRunRow).where(
+    col(ImportRunRow.id) == bindparam("us"),
+    col(ImportRunRow.claim) == bindparam("token"),
+    col(ImportRunRow.state) == RunState.RUNNING,
+    col(ImportRunRow.account_id) == bindparam("ours"),
+)
+_VERSION = select(EmailAccountRow.version).where(EmailAccountRow.id == bindparam("ours"))
 
 
 class AlreadyRunning(ServiceError):
@@ -46,24 +57,15 @@ class Claim:
         Raises Fenced where the run was taken over or the account deleted; ServiceError where the
         account was changed, so that its new settings do not meet the old mailbox's mark.
         """
-        done = session.exec(
-            update(ImportRunRow)
-            .where(
-                col(ImportRunRow.id) == self.run_id,
-                col(ImportRunRow.claim) == self.token,
-                col(ImportRunRow.state) == RunState.RUNNING,
-                col(ImportRunRow.account_id) == self.account_id,
-            )
-            .values(**values)
-        )
+        us = {"us": self.run_id, "token": self.token, "ours": self.account_id}
+        done = session.connection().execute(_PASS, us | values)
         if done.rowcount != 1:
             raise Fenced("Another program has taken this import over, or its account is gone.")
 
     def check_account(self, session: Session) -> None:
         """Raise ServiceError where the account was changed since the run began."""
-        version = session.exec(
-            select(EmailAccountRow.version).where(EmailAccountRow.id == self.account_id)
-        ).first()
+        ours = {"ours": self.account_id}
+        version = session.connection().execute(_VERSION, ours).scalar_one_or_none()
         if version != self.account_version:
             raise ServiceError(
                 "The account was changed during the import.",

@@ -5,13 +5,14 @@ mark and counts together, so that a kill at any point leaves everything settled 
 """
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import insert
-from sqlmodel import Session, col, delete, func, select, update
+from sqlalchemy import Executable, bindparam, delete, func, insert, select, update
+from sqlmodel import Session, col
 
 from models.account import Account, AccountContactTypeRow, ContactSide
 from models.mail import (
@@ -34,6 +35,7 @@ from services.importing.verdict import SentMail, Verdict
 from services.protocols.base import Mark
 from services.queues.rows import raise_for_mail
 from services.store.folding import text_row
+from services.store.numbers import mail_numbers
 
 SAME_CONTENT = "It is here already: same Message-ID and content."
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,85 +79,107 @@ class Entry:
 # ----------------------------------------------------------------------------- reading
 
 
+# Statements are made once, and run without the mapping of rows to objects: a batch has so many that
+# making them took longer than running them. `some` is a chunk of values.
+_SOME: Any = bindparam("some", expanding=True)
+_ACCOUNT: Any = bindparam("account")
+
+
+def _rows(
+    session: Session, statement: Executable, values: Iterable[Any], **others: object
+) -> Iterator[Any]:
+    """Yield what a statement finds, a chunk of values at a time."""
+    for chunk in chunks(values):
+        yield from session.connection().execute(statement, {"some": chunk, **others})
+
+
+_SETTLED = select(col(LedgerRow.item), col(LedgerRow.outcome)).where(
+    col(LedgerRow.account_id) == _ACCOUNT,
+    col(LedgerRow.scope) == bindparam("scope"),
+    col(LedgerRow.item).in_(_SOME),
+)
+
+
 def settled(
     session: Session, account_id: uuid.UUID, scope: str, items: Sequence[str]
 ) -> dict[str, Outcome]:
     """Return the outcomes of those items that have a row."""
-    found: dict[str, Outcome] = {}
-    for chunk in chunks(items):
-        statement = select(LedgerRow.item, LedgerRow.outcome).where(
-            LedgerRow.account_id == account_id,
-            LedgerRow.scope == scope,
-            col(LedgerRow.item).in_(chunk),
-        )
-        found |= {item: Outcome(outcome) for item, outcome in session.exec(statement)}
-    return found
+    found = _rows(session, _SETTLED, items, account=account_id, scope=scope)
+    return {item: Outcome(outcome) for item, outcome in found}
+
+
+_COPIES = select(
+    col(LedgerRow.identity_digest),
+    col(LedgerRow.header_digest),
+    col(LedgerRow.content_digest),
+    col(LedgerRow.size),
+    col(LedgerRow.mail_id),
+).where(
+    col(LedgerRow.account_id) == _ACCOUNT,
+    col(LedgerRow.identity_digest).in_(_SOME),
+    col(LedgerRow.outcome).not_in((Outcome.KNOWN, Outcome.GONE)),
+)
 
 
 def copies(
     session: Session, account_id: uuid.UUID, identities: Iterable[str]
 ) -> dict[str, list[Fingerprints]]:
     """Return what is here under the same identity: candidates for copies."""
+    wanted = sorted({identity for identity in identities if identity})
     found: dict[str, list[Fingerprints]] = {}
-    for chunk in chunks(sorted({identity for identity in identities if identity})):
-        statement = select(LedgerRow).where(
-            LedgerRow.account_id == account_id,
-            col(LedgerRow.identity_digest).in_(chunk),
-            col(LedgerRow.outcome).not_in((Outcome.KNOWN, Outcome.GONE)),
-        )
-        for row in session.exec(statement):
-            prints = Fingerprints(
-                row.identity_digest, row.header_digest, row.content_digest, row.size, row.mail_id
-            )
-            found.setdefault(row.identity_digest, []).append(prints)
+    for row in _rows(session, _COPIES, wanted, account=account_id):
+        found.setdefault(row.identity_digest, []).append(Fingerprints(*row))
     return found
+
+
+_TICKED = select(col(AccountContactTypeRow.side), col(AccountContactTypeRow.contact_type_id)).where(
+    col(AccountContactTypeRow.account_id) == _ACCOUNT
+)
 
 
 def ticked(session: Session, account_id: uuid.UUID) -> frozenset[tuple[ContactSide, int]]:
     """Return the contact types whose mail the account imports."""
-    statement = select(AccountContactTypeRow.side, AccountContactTypeRow.contact_type_id).where(
-        AccountContactTypeRow.account_id == account_id
-    )
-    return frozenset((ContactSide(side), type_id) for side, type_id in session.exec(statement))
+    found = session.connection().execute(_TICKED, {"account": account_id})
+    return frozenset((ContactSide(side), type_id) for side, type_id in found)
+
+
+_SENT = select(
+    col(OutboxRow.id),
+    col(OutboxRow.message_id),
+    col(OutboxRow.token),
+    col(OutboxRow.booking),
+    col(OutboxRow.contact_id),
+    col(OutboxRow.subject),
+)
+_SENT_BY_ID = _SENT.where(col(OutboxRow.message_id).in_(_SOME))
+_SENT_BY_TOKEN = _SENT.where(col(OutboxRow.token).in_(_SOME))
 
 
 def sent_by_id(session: Session, ids: Collection[str]) -> dict[str, SentMail]:
     """Return our messages among these Message-IDs."""
-    return {sent.message_id: sent for sent in _sent(session, col(OutboxRow.message_id), ids)}
+    return {sent.message_id: sent for sent in _sent(session, _SENT_BY_ID, ids)}
 
 
 def sent_by_token(session: Session, tokens: Collection[str]) -> dict[str, SentMail]:
     """Return our messages with these subject tokens."""
-    return {sent.token or "": sent for sent in _sent(session, col(OutboxRow.token), tokens)}
+    return {sent.token or "": sent for sent in _sent(session, _SENT_BY_TOKEN, tokens)}
 
 
-def _sent(session: Session, column: Any, values: Collection[str]) -> list[SentMail]:
-    every = select(OutboxRow)
-    cut = chunks(sorted(set(values)))
-    rows = [row for chunk in cut for row in session.exec(every.where(column.in_(chunk)))]
-    recipients = _recipients(session, [row.id or 0 for row in rows])
-    return [
-        SentMail(
-            row.id or 0,
-            row.message_id,
-            row.token,
-            row.booking,
-            row.contact_id,
-            row.subject,
-            tuple(recipients.get(row.id or 0, ())),
-        )
-        for row in rows
-    ]
+def _sent(session: Session, statement: Executable, values: Collection[str]) -> list[SentMail]:
+    rows = list(_rows(session, statement, sorted(set(values))))
+    recipients = _recipients(session, [row.id for row in rows])
+    return [SentMail(**row._mapping, recipients=tuple(recipients.get(row.id, ()))) for row in rows]
+
+
+_RECIPIENTS = select(col(OutboxRecipientRow.outbox_id), col(OutboxRecipientRow.address_key)).where(
+    col(OutboxRecipientRow.outbox_id).in_(_SOME)
+)
 
 
 def _recipients(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    for chunk in chunks(ids):
-        statement = select(OutboxRecipientRow.outbox_id, OutboxRecipientRow.address_key).where(
-            col(OutboxRecipientRow.outbox_id).in_(chunk)
-        )
-        for outbox_id, key in session.exec(statement):
-            found.setdefault(outbox_id, []).append(key)
+    for outbox_id, key in _rows(session, _RECIPIENTS, ids):
+        found.setdefault(outbox_id, []).append(key)
     return found
 
 
@@ -166,11 +190,19 @@ def mark_of(session: Session, account_id: uuid.UUID) -> MailboxMarkRow | None:
 
 def rows_of_run(session: Session, run_id: int) -> int:
     """Count the rows that a run wrote."""
-    statement = select(func.count()).select_from(LedgerRow).where(LedgerRow.run_id == run_id)
-    return int(session.exec(statement).one())
+    statement = select(func.count()).where(col(LedgerRow.run_id) == run_id)
+    return int(session.connection().execute(statement).scalar_one())
 
 
 # ----------------------------------------------------------------------------- writing
+
+
+_DROP_GONE = delete(LedgerRow).where(
+    col(LedgerRow.account_id) == _ACCOUNT,
+    col(LedgerRow.scope) == bindparam("scope"),
+    col(LedgerRow.item).in_(_SOME),
+    col(LedgerRow.outcome) == Outcome.GONE,
+)
 
 
 @dataclass(frozen=True)
@@ -199,36 +231,33 @@ class Book:
 
     def _drop_gone(self, session: Session, items: Sequence[str]) -> None:
         for chunk in chunks(items):
-            session.exec(
-                delete(LedgerRow).where(
-                    col(LedgerRow.account_id) == self.account.id,
-                    col(LedgerRow.scope) == self.scope,
-                    col(LedgerRow.item).in_(chunk),
-                    col(LedgerRow.outcome) == Outcome.GONE,
-                )
-            )
+            where = {"account": self.account.id, "scope": self.scope, "some": chunk}
+            session.connection().execute(_DROP_GONE, where)
 
     def _mails(self, session: Session, entries: Sequence[Entry]) -> dict[str, int]:
         if not entries:
             return {}
-        statement = insert(MailRow).returning(col(MailRow.id), sort_by_parameter_order=True)
-        values = [self._mail(entry) for entry in entries]
-        settle_contacts(session, values)
-        ids = [row[0] or 0 for row in session.connection().execute(statement, values)]
+        ids = mail_numbers(session, len(entries))
+        mails = [self._mail(id_, entry) for id_, entry in zip(ids, entries, strict=True)]
+        settle_contacts(session, mails)
         raws = [
             {"mail_id": id_, "complete": entry.complete, "data": entry.raw}
             for id_, entry in zip(ids, entries, strict=True)
         ]
-        session.connection().execute(insert(RawMailRow), raws)
         texts = [
             text_row(id_, mail, entry.skimmed.words)
-            for id_, mail, entry in zip(ids, values, entries, strict=True)
+            for id_, mail, entry in zip(ids, mails, entries, strict=True)
         ]
-        session.connection().execute(insert(MailTextRow), texts)
+        texts.sort(key=itemgetter("place"))  # FTS5 writes to disk whenever a number goes down
+        connection = session.connection()
+        connection.execute(insert(MailRow), mails)
+        connection.execute(insert(RawMailRow), raws)
+        connection.execute(insert(MailTextRow), texts)
         return {entry.item: id_ for id_, entry in zip(ids, entries, strict=True)}
 
-    def _mail(self, entry: Entry) -> dict[str, Any]:
+    def _mail(self, id_: int, entry: Entry) -> dict[str, Any]:
         return mail_values(entry) | {
+            "id": id_,
             "account_id": self.account.id,
             "account_name": self.account.name,
             "queue_id": self.queue_id if entry.verdict.outcome is Outcome.ERROR else None,
@@ -253,13 +282,13 @@ class Book:
         }
 
 
+_HERE = select(col(RawMailRow.mail_id)).where(col(RawMailRow.mail_id).in_(_SOME))  # each has one
+
+
 def _mails_of_copies(session: Session, entries: Iterable[Entry]) -> dict[str, int]:
     """Return the mails, by item, that entries are known as; some may be cleared out by now."""
     known_as = {e.item: e.prints.mail_id for e in entries if not e.makes_mail and e.prints.mail_id}
-    statement = select(RawMailRow.mail_id)  # each mail has one
-    here: set[int] = set()
-    for chunk in chunks(known_as.values()):
-        here.update(session.exec(statement.where(col(RawMailRow.mail_id).in_(chunk))))
+    here = {mail_id for (mail_id,) in _rows(session, _HERE, known_as.values())}
     return {item: mail_id for item, mail_id in known_as.items() if mail_id in here}
 
 
@@ -287,12 +316,16 @@ def mail_values(entry: Entry) -> dict[str, Any]:
     }
 
 
+_MOVE = update(MailboxMarkRow).where(col(MailboxMarkRow.account_id) == _ACCOUNT)
+
+
 def move_mark(session: Session, account_id: uuid.UUID, mark: Mark, before_start: int) -> None:
     """Move an account's mark, in the transaction of the rows that allow it."""
-    row = session.get(MailboxMarkRow, account_id)
-    row = row or MailboxMarkRow(account_id=account_id, scope="", cursor="")
-    row.scope, row.cursor, row.before_start = mark.scope, mark.cursor, before_start
-    session.add(row)
+    values = {"scope": mark.scope, "cursor": mark.cursor, "before_start": before_start}
+    connection = session.connection()
+    done = connection.execute(_MOVE, values | {"account": account_id})
+    if not done.rowcount:
+        connection.execute(insert(MailboxMarkRow), values | {"account_id": account_id})
 
 
 def known(entry: Entry, mail_id: int | None) -> Entry:
