@@ -132,4 +132,10 @@ def actions(session: Session, mail_id: int) -> list[ActionView]:
     """Return what was done with a message, the newest first."""
     statement = select(MailActionRow).where(MailActionRow.mail_id == mail_id)
     rows = session.exec(statement.order_by(col(MailActionRow.id).desc()))
-    return [ActionView(row.at, row.who, row.action, row.detail) for row in rows]
+    return [ActionView(row.at, row.who, row.action, _in_words(row)) for row in rows]
+
+
+def _in_words(row: MailActionRow) -> str:
+    """Return what is kept of an action; a retry keeps the reason's key."""
+    became, colon, reason = row.detail.partition(": ")
+    return f"{became}{colon}{reason.replace('-', ' ')}" if row.action == "retry" else row.detail

@@ -122,7 +122,7 @@ def _of_account(line: AccountLine, local: datetime) -> Iterator[tuple[str, str]]
         word, since = line.alarm.words, line.alarm.since
         key = f"{word.replace(' ', '-')}:{line.id}:{since:%Y%m%dT%H%M%S}"
         happened = "no import has ended" if word == "no run" else "imports fail"
-        why = f" {line.warning}." if word == "failing" and line.warning else ""
+        why = f" {line.warning.rstrip('.')}." if word == "failing" and line.warning else ""
         yield key, f"{line.name}: {happened} since {clock(since, local)}.{why}"
     if ending := expiry_warning(line.expires, local.date()):
         yield f"secret:{line.id}:{line.expires}", f"{line.name}: {ending}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.errors import InvalidInput
+from services.results import REFUSED
 from tui.cli.codes import of_several
 from tui.cli.common import Json, opened
 from tui.cli.options import told_by_option
@@ -135,10 +136,18 @@ def _working(services: "Services", what: str) -> "Iterator[tuple[Surroundings, T
 def finish(results: "Sequence[Result]", *, json: bool) -> None:
     """Tell what became of each record, and leave with the code for all of them."""
     for result in results:
-        say(f"{result.id}: {result.became}{f': {result.words}' if result.words else ''}")
+        say(_line(result))
     if json:
         write_json([asdict(result) for result in results])
     elif not results:
         say("Nothing to do.")
     done = sum(result.done for result in results)
     raise typer.Exit(of_several(done, len(results) - done))
+
+
+def _line(result: "Result") -> str:
+    """Say what became of one record; a refusal says so itself, and of none which one it is."""
+    if result.became != REFUSED:
+        return f"{result.id}: {result.became}{f': {result.words}' if result.words else ''}"
+    none = result.words.startswith("There is no ") and result.words.endswith(f" {result.id}.")
+    return result.words if none else f"{result.id}: {result.words}"

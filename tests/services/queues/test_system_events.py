@@ -47,7 +47,7 @@ def test_a_failing_account_is_told_once_and_closed_when_it_is_over(
         clock.forward(minutes=1)
         (words,) = told(services)
         assert words.startswith("RES: imports fail since")
-        assert "No route." in words
+        assert words.endswith(" No route.")
     end(services, clock, RunState.DONE)
     assert (told(services), len(told(services, opened=False))) == ([], 1)
     clock.forward(minutes=1)

@@ -70,7 +70,7 @@ def test_mail_is_forwarded_to_an_approved_address_alone(desk: CommandLine) -> No
     assert {address for row in rows for address in row["to"]} == {OPS}
     ended = desk("mail", "forward", "2", "--to", "boss@operator.test")
     assert (ended.code, ended.out) == (1, "")
-    assert "2: refused: boss@operator.test is no approved address of RES." in ended.err
+    assert "2: boss@operator.test is no approved address of RES." in ended.err
     ended = desk("mail", "forward", "1", "2", "--to", OPS)
     assert ended.code == 3, "partly failed"
     assert "before, by" in ended.err
@@ -83,6 +83,8 @@ def test_errors_are_retried_one_by_one_by_cause_or_all(desk: CommandLine) -> Non
     ended = desk("mail", "retry", "1")
     assert ended.code == 1
     assert "1: still in error: In-Reply-To names" in ended.err
+    shown = desk.done("mail", "show", "1")
+    assert "retry still in error: unknown sender\n" in shown.out
     desk.done("contact", "add", "supplier", "LODGE", "--email", "a@else.test", "--type", "RS")
     found = desk.done("mail", "retry", "2", "--cause", "--json").json
     assert [(row["id"], row["became"]) for row in found] == [(1, "imported"), (2, "imported")]
@@ -90,7 +92,9 @@ def test_errors_are_retried_one_by_one_by_cause_or_all(desk: CommandLine) -> Non
     assert "3: imported" in desk.done("mail", "retry", "--all", "--account", "res").err
     assert outcomes(desk) == {1: "imported", 2: "imported", 3: "imported", 4: "skipped"}
     assert "Nothing to do." in desk.done("mail", "retry", "--all").err
-    assert desk("mail", "retry", "1", "99").code == 1
+    ended = desk("mail", "retry", "1", "99")
+    assert ended.code == 1
+    assert ended.err == "1: It is imported already.\nThere is no mail 99.\n"
 
 
 @pytest.mark.parametrize(
