@@ -1,12 +1,10 @@
 """The sandbox: servers, a store of its own and the sample office, gone at the end."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -14,6 +12,7 @@ from pydantic import SecretStr
 from models.mail import OutgoingMail
 from services.bootstrap import Services, build
 from services.config import Config
+from services.demo.folder import demo_folder
 from services.demo.sample import (
     CONTACT_TYPES,
     CONTACTS,
@@ -57,8 +56,7 @@ def sandbox() -> Iterator[Sandbox]:
 
     Raises ServiceError where the extra `[demo]` is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="tourmail-demo-") as name:
-        folder = Path(name)
+    with demo_folder() as folder:
         (folder / "store").mkdir(mode=0o700)
         with DemoServers(folder / "tls", silent={UNDELIVERABLE}) as servers:
             config = Config(
