@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from services.bootstrap import Services
 from services.results import Result
-from tests.tui.driver import console
+from tests.tui.driver import EMAIL_ACCOUNT, console
 from tui.screens.action_run import WentWrong
 from tui.widgets.merge_dialog import MergeDialog, Row
 from tui.widgets.pick import Pick
@@ -95,3 +96,17 @@ async def test_the_repeat_of_a_secret_is_seen_where_it_is_typed(
         assert "Repeat" in line
         assert line[region.x :].startswith("••••")
         assert f"settings.{secret}" not in driver.errors()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15), (45, 15)])
+async def test_a_drop_down_with_long_labels_keeps_its_arrow(
+    folder: Path, services: Services, size: tuple[int, int]
+) -> None:
+    name, description = "EVERYTHING", "Whatever could not be imported and is looked through by hand"
+    services.codes.save("queue", {"name": name, "description": description})
+    async with console(folder, *EMAIL_ACCOUNT, "n", "f3", size=size) as driver:
+        await driver.walk_to("importing.error_queue")
+        await driver.press("e", "e")
+        [line] = [line for line in driver.text().splitlines() if "Error Queue" in line]
+        assert "EVERYTHING" in line
+        assert line.rstrip().endswith("▾")

@@ -190,6 +190,10 @@ class ChoiceEditor(Editor):
         super().__init__(spec)
         self.choice = Choice(self._with_blank(options), "")
 
+    def on_resize(self) -> None:
+        """Keep the arrow in sight where the terminal is narrow and a label is long."""
+        self.choice.styles.max_width = max(self.size.width - self.label.size.width, 3)
+
     def _with_blank(self, options: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         optional = not self.spec.required and self.spec.default is None
         return [*([("", "")] if optional else []), *options]
