@@ -47,7 +47,9 @@ class Apart:
         self._exit = ExitStack()
         self._sock: socket.socket | None = None
         self._stream: BufferedIOBase | None = None
-        self._left = MANY if _CORES > 1 else sys.maxsize
+        self._asked_for = 0
+        self._over = _CORES < 2
+        """Whether none is started any more."""
 
     def __enter__(self) -> Self:
         return self
@@ -66,8 +68,8 @@ class Apart:
                 return [None] * len(messages)
 
     def _read(self, messages: Sequence[Unread]) -> Sequence[Reading | None]:
-        self._left -= len(messages)
-        if self._sock is None and self._left < 0:
+        self._asked_for += len(messages)
+        if self._asked_for > MANY and not self._over:
             self._start()
         if self._sock is None or not messages or not self._listens(self._sock):
             return [None] * len(messages)
@@ -90,11 +92,10 @@ class Apart:
     def _give_up(self) -> None:
         self._exit.close()
         self._sock = None
-        self._left = sys.maxsize
 
     def _start(self) -> None:
-        """Start the process where a core is free. Raises OSError."""
-        self._left = sys.maxsize
+        """Start the process, once, where a core is free. Raises OSError."""
+        self._over = True
         if not _FREE.acquire(blocking=False):
             return
         self._exit.callback(_FREE.release)
