@@ -200,12 +200,21 @@ def _make_place(config: Config) -> None:
         return
     if config.database_url is None:
         _make_folder(path.parent)
-    elif not path.parent.is_dir():
-        raise ServiceError(
-            f"There is no folder {path.parent} to make the store in.",
-            "Correct what names the store (TOURMAIL_DATABASE_URL), or make the folder first.",
-        )
+    else:
+        _refuse_missing(path.parent)
     _make_file(path)
+
+
+def _refuse_missing(folder: Path) -> None:
+    try:
+        if folder.is_dir():
+            return
+        words = f"There is no folder {folder} to make the store in."
+    except OSError as error:  # a folder above it is closed to us, or the name is too long
+        words = f"The folder {folder} cannot be reached: {error.strerror}."
+    raise ServiceError(
+        words, "Correct what names the store (TOURMAIL_DATABASE_URL), or make the folder first."
+    )
 
 
 def _made(config: Config) -> str:

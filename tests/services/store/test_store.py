@@ -86,6 +86,15 @@ def test_no_folder_is_made_for_a_mistyped_name(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("attempt", [open_store, upgrade_store])
+def test_a_folder_that_cannot_be_reached_is_told(
+    tmp_path: Path, attempt: Callable[[Config], object]
+) -> None:
+    config = Config(database_url=f"sqlite:///{tmp_path}/{'a' * 300}/store/tourmail.sqlite")
+    with pytest.raises(ServiceError, match=r"a/store cannot be reached: File name too long\."):
+        attempt(config)
+
+
 def test_store_in_a_shared_folder_is_open_to_its_group(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir(mode=0o700)
     (tmp_path / "store").chmod(0o2770)
