@@ -1,7 +1,7 @@
 """`tourmail import`: one import of one account, now."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,7 +63,9 @@ def _run(services: "Services", name: str, *, rehearse: bool, reconcile: bool) ->
     refuse_bad_bundle(services.config.ca_bundle)
     with loading("services.importing.run"):
         importing = services.importing
-    with cancelling() as cancel, _saying_what_is_kept(services, name), shown(name) as tell:
+    # A rehearsal keeps nothing; what another program imports meanwhile is not its own to tell.
+    kept = nullcontext() if rehearse else _saying_what_is_kept(services, name)
+    with cancelling() as cancel, kept, shown(name) as tell:
         return importing.run(
             name,
             trigger="command",
@@ -76,7 +78,7 @@ def _run(services: "Services", name: str, *, rehearse: bool, reconcile: bool) ->
 
 @contextmanager
 def _saying_what_is_kept(services: "Services", name: str) -> Iterator[None]:
-    """Say of an import that is cancelled what the store has of it; a rehearsal has no run."""
+    """Say of an import that is cancelled what the store has of it."""
     from services.importing.result import Counts
 
     account = services.accounts.get(name)

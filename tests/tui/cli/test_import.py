@@ -9,15 +9,19 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from models.work import RunState
+from services.importing.claim import Claims
 from services.importing.result import Counts, RunResult
 from services.importing.run import ImportService
 from tests.servers.mailbox import Mailbox
 from tests.servers.process import wait_until
 from tests.servers.smtp import SmtpServer
 from tests.servers.tls import Authority
+from tests.stores import services_in
 from tests.tui.cli.conftest import CommandLine
 
 COUNTS = ("before_start", "known", "imported", "skipped", "errors", "gone")
@@ -341,3 +345,24 @@ def test_an_import_that_is_interrupted_says_what_is_kept(
         "imported, 0 skipped and 0 errors are kept; the next import goes on from there.\n"
     )
     assert desk.done("import", "RES", "--json").json["imported"] == 5 - int(kept)
+
+
+def test_a_rehearsal_that_is_interrupted_says_nothing_of_another_program_s_import(
+    desk: CommandLine, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        mailbox.append(mail("ann@alp.test", f"Question {number}"), MORNING)
+    services = services_in(desk.folder)
+    claims = Claims(services.store, "another", "another", services.now)
+    look = ImportService.run
+
+    def beside(*given: Any, **more: Any) -> RunResult:
+        claim = claims.begin(services.accounts.get("RES"), "schedule")
+        claims.finish(claim, RunState.DONE, Counts(server_count=7, imported=7))
+        return look(*given, **more)
+
+    monkeypatch.setattr(ImportService, "run", beside)
+    interrupt_at_the_second(monkeypatch)
+    ended = desk("import", "RES", "--rehearse")
+    services.close()
+    assert (ended.code, ended.err) == (130, "Cancelled.\n")
