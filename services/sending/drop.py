@@ -67,7 +67,8 @@ class DropFolder:
     @property
     def usable(self) -> bool:
         """Whether this process may put something in."""
-        return self.path.is_dir() and os.access(self.path, os.W_OK | os.X_OK)
+        # Path.is_dir raises where a folder above it is closed to us.
+        return os.path.isdir(self.path) and os.access(self.path, os.W_OK | os.X_OK)  # noqa: PTH112
 
     def put(self, submission: Submission) -> None:
         """Hand a message over; once this returns, it survives a power cut. Raises ServiceError."""
@@ -84,18 +85,22 @@ class DropFolder:
 
     def trouble(self) -> str:
         """Say why nothing can be taken out, and what to do; nothing where none is meant to be."""
-        if not os.path.lexists(self.path):
-            return _MISSING.format(self.path) if self._named else ""
         try:
-            if not stat.S_ISDIR(self.path.stat().st_mode):
-                return f"{self.path} is no folder. Correct TOURMAIL_DROP_FOLDER, or move it away."
+            is_folder = stat.S_ISDIR(self.path.stat().st_mode)
         except OSError as error:
-            return f"The drop folder {self.path} cannot be reached: {error.strerror}."
+            return self._unreachable(error) if self._named else ""
+        if not is_folder:
+            return f"{self.path} is no folder. Correct TOURMAIL_DROP_FOLDER, or move it away."
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
             from services.actor import login_of  # not for who hands over, and in a hurry
 
             return _CLOSED.format(self.path, login_of(os.geteuid()))
         return ""
+
+    def _unreachable(self, error: OSError) -> str:
+        if isinstance(error, FileNotFoundError):
+            return _MISSING.format(self.path)
+        return f"The drop folder {self.path} cannot be reached: {error.strerror}."
 
     def names(self, now: float) -> list[str]:
         """Return the files that are whole, the oldest first; none where nobody may list them.

@@ -343,3 +343,11 @@ def test_a_drop_folder_that_this_user_cannot_empty_is_told(
     monkeypatch.setattr(os, "access", lambda path, mode: path != folder.path)
     [told] = trouble(services)
     assert f"{folder.path} cannot be read and emptied by {login_of(os.geteuid())}." in told
+
+
+def test_a_drop_folder_that_cannot_be_reached_is_told_as_that(tmp_path: Path) -> None:
+    beyond = tmp_path / ("a" * 300) / "drop"
+    assert DropFolder(beyond).trouble() == ""
+    told = DropFolder(beyond, named=True).trouble()
+    assert told == f"The drop folder {beyond} cannot be reached: File name too long."
+    assert not DropFolder(beyond).usable
