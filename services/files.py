@@ -43,9 +43,9 @@ def save_new(folder: Path, name: str, suffix: str, data: bytes) -> Path:
 
     Raises InvalidInput where there is no such folder, ServiceError where it cannot be written.
     """
-    if not folder.is_dir():
-        raise InvalidInput({"folder": f"There is no folder {folder}."})
     try:
+        if not folder.is_dir():
+            raise InvalidInput({"folder": f"There is no folder {folder}."})
         for number in range(1, _COPIES):
             extra = f" ({number})" if number > 1 else ""
             path = folder / f"{name}{extra}{suffix}"

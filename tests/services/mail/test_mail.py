@@ -182,6 +182,11 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match=r"cannot be written in .*: File name too long"):
+        save_new(tmp_path / ("a" * 300), "mail", ".eml", b"data")
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("", "mail"), ("...", "mail"), ("a/b\\c", "a b c"), (".hidden", "hidden"), ("a\tb", "a b")],
