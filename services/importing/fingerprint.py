@@ -26,7 +26,7 @@ _MANY = 5_000
 def identity_digest(block: bytes, fields: Iterable[tuple[str, bytes]] | None = None) -> str:
     """Digest what a copy keeps of its header block; without Message-ID all of the block.
 
-    `fields` are the block's `raw_fields` where they are at hand.
+    `fields` are the block's `raw_fields` where they are at hand, or the first of each name.
     """
     values: dict[str, bytes] = {}
     for name, value in raw_fields(block) if fields is None else fields:

@@ -38,6 +38,17 @@ _SENDERS = 20
 _IDS = 100
 _ID_TEXT = 100_000
 
+# Spellings of the fields that facts and fingerprints are made of → lower case.
+_NAMES = {
+    spelling.encode(): name.lower()
+    for name in (
+        *("From", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References"),
+        *("Auto-Submitted", "Precedence", "List-Id", "Content-Type", "Return-Path"),
+        *("X-Failed-Recipients", *FIELDS),
+    )
+    for spelling in (name, name.lower(), name.title())
+}
+
 # What email.utils and email.header raise on nasty input beside returning nonsense.
 _NASTY = (ValueError, TypeError, LookupError, OverflowError, RecursionError, HeaderParseError)
 # Python's own codecs that are no charsets of mail: slow, or made to run over program text.
@@ -67,39 +78,40 @@ class HeaderFacts:
 
     def __init__(self, block: bytes) -> None:
         """Take the header block, with or without the blank line."""
-        self._fields = list(raw_fields(block))
-        self._by_name: dict[str, list[bytes]] = {}
-        for name, value in self._fields:
-            self._by_name.setdefault(name, []).append(value)
+        self._block = block
+        self._first: dict[str, bytes] = {}
+        name = b""
+        for name, value in _found(block):
+            known = _NAMES.get(name) or _NAMES.get(name.lower())
+            if known and known not in self._first:
+                self._first[known] = _unfolded(value)
+        self._readable = bool(name)
 
     @property
     def readable(self) -> bool:
         """Whether there is a header field at all."""
-        return bool(self._fields)
-
-    def raw(self, name: str) -> bytes | None:
-        """Return the first field of a name (lower case), unfolded; None where there is none."""
-        found = self._by_name.get(name)
-        return found[0] if found else None
+        return self._readable
 
     def text(self, name: str, limit: int = _TEXT) -> str:
         """Return the first field of a name as text, undecoded, "" where there is none."""
-        return eight_bit((self.raw(name) or b"")[:limit]).strip()
+        value = self._first.get(name)
+        return eight_bit(value[:limit]).strip() if value else ""
 
     @property
-    def fields(self) -> list[tuple[str, bytes]]:
-        """Every field in its order: name in lower case, unfolded value."""
-        return self._fields
+    def fields(self) -> Iterable[tuple[str, bytes]]:
+        """The first field of each name that matters, in their order: lower case, unfolded value."""
+        return self._first.items()
 
     def all(self) -> list[tuple[str, str]]:
         """Return every field in its order, decoded, for people to look at."""
-        return [(name, decoded(eight_bit(value[:_TEXT]).strip())) for name, value in self._fields]
+        fields = raw_fields(self._block)
+        return [(name, decoded(eight_bit(value[:_TEXT]).strip())) for name, value in fields]
 
     def read_all(self) -> None:
-        """Read every fact once; each is kept."""
-        for name, attribute in vars(type(self)).items():
-            if isinstance(attribute, cached_property):
-                getattr(self, name)
+        """Read every fact that an import asks for once; each is kept."""
+        for name, fact in _FACTS.items():
+            # As the property itself does, but for the lock that it takes in Python 3.11.
+            self.__dict__[name] = fact.func(self)
 
     @cached_property
     def senders(self) -> tuple[Address, ...]:
@@ -133,7 +145,7 @@ class HeaderFacts:
         """The ids that References names, the nearest ancestor first."""
         return _ids(self.text("references", _ID_TEXT))[::-1]
 
-    @cached_property
+    @property
     def date(self) -> datetime | None:
         """When the sender claims to have written it, in UTC."""
         try:
@@ -178,19 +190,35 @@ class HeaderFacts:
     @cached_property
     def authentication(self) -> Authentication | None:
         """The receiving server's own verdicts (RFC 8601), None where it gave none."""
+        if "authentication-results" not in self._first:
+            return None
         fields = (
             (name, storable(eight_bit(value[:_TEXT])))
-            for name, value in self._fields
+            for name, value in self._first.items()
             if name in FIELDS
         )
         return authentication(fields)
 
 
+_FACTS = {
+    name: fact for name, fact in vars(HeaderFacts).items() if isinstance(fact, cached_property)
+}
+
+
 def raw_fields(block: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the fields as (name in lower case, unfolded value); lines that are none are skipped."""
+    for name, value in _found(block):
+        yield name.decode("ascii").lower(), _unfolded(value)
+
+
+def _found(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the fields as they stand, save for line ends: name, value."""
     unified = header_part(block).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    for found in islice(_FIELD.finditer(unified), _FIELDS):
-        yield found[1].decode("ascii").lower(), found[2].replace(b"\n", b" ").strip()
+    return (found.group(1, 2) for found in islice(_FIELD.finditer(unified), _FIELDS))
+
+
+def _unfolded(value: bytes) -> bytes:
+    return value.replace(b"\n", b" ").strip()
 
 
 def header_part(raw: bytes) -> bytes:
@@ -272,6 +300,8 @@ def storable(text: str) -> str:
 
 
 def _mailboxes(text: str) -> Iterator[Address]:
+    if not text:
+        return
     found = False
     for name, address in _pairs(text):
         if "@" in address:

@@ -142,6 +142,12 @@ def test_addresses_compare_without_case_in_idna(one: str, other: str) -> None:
     assert address_key(one) == address_key(other)
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_an_ascii_address_compares_as_any_other(text: str) -> None:
+    assert address_key(text + "@é") == text.lstrip().casefold() + "@xn--9ca"
+    assert address_key(text) == text.strip().casefold()
+
+
 @given(st.text())
 def test_address_key_never_raises_and_is_stable(text: str) -> None:
     assert address_key(address_key(text)) == address_key(text)

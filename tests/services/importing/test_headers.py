@@ -217,6 +217,29 @@ def test_no_fact_holds_what_a_text_column_refuses() -> None:
     assert "\0" not in str(facts.authentication)
 
 
+@pytest.mark.parametrize(
+    "name", ["Message-ID", "message-id", "Message-Id", "MESSAGE-ID", "mEssAge-iD"]
+)
+def test_the_spelling_of_a_name_makes_no_difference(name: str) -> None:
+    found = facts("X-Other: y", f"{name}: <a@x>", "Message-ID: <b@x>")
+    assert found.message_id == "<a@x>"
+    assert list(found.fields) == [("message-id", b"<a@x>")]
+    assert found.all() == [("x-other", "y"), ("message-id", "<a@x>"), ("message-id", "<b@x>")]
+
+
+def test_a_block_of_fields_that_do_not_matter_is_readable() -> None:
+    assert facts("X-Other: y").readable
+    assert not facts("no field").readable
+
+
+def test_facts_that_were_all_read_are_kept() -> None:
+    found = facts("From: a@x", "Authentication-Results: mx; dkim=fail")
+    found.read_all()
+    assert found.senders is found.senders
+    assert found.authentication is found.authentication
+    assert {"senders", "authentication", "subject"} <= vars(found).keys()
+
+
 # ------------------------------------------------------------------ short cuts
 
 LINES = st.lists(st.sampled_from((b"a", b"\r", b"\n", b"\r\n", b"\n\r\n", b": b")), max_size=12)
