@@ -25,7 +25,7 @@ MAILS = 2
 
 
 def add_accounts(services: Services, dovecot: Dovecot, number: int) -> None:
-    """Save so many accounts with schedules that are due, and put mail into each mailbox."""
+    """Save so many accounts, and put mail into each mailbox."""
     contacts = [{"name": "Greta", "email": GUIDE, "contact_type": "RS"}]
     services.contacts.save("supplier", {"code": "LODGE", "name": "Lodge", "contacts": contacts})
     for place in range(number):
@@ -38,7 +38,6 @@ def add_accounts(services: Services, dovecot: Dovecot, number: int) -> None:
         raw = imap_raw(f"R{place:03}", user=user, password="geheim", **server)
         raw["importing"]["supplier_types"] = ["RS"]
         save(services, raw)
-        services.schedules.save({"account": f"R{place:03}", "every": 60})
 
 
 class Worker:
@@ -119,6 +118,10 @@ def run(
     for thread in threads:
         thread.start()
     try:
+        # Else the first to start might have imported everything before the other one stands.
+        wait_until(lambda: services.outbox.workers_alive() == 2, "no workers", wait)
+        for place in range(accounts):
+            services.schedules.save({"account": f"R{place:03}", "every": 60})
         wait_until(lambda: services.mail.count() >= accounts * MAILS, "not imported", wait)
         wait_until(lambda: sum(console.saved for console in consoles) > 5, "nothing saved", wait)
     finally:
