@@ -5,22 +5,14 @@ Three digests, since a copy keeps less the further it travels: the identity head
 exact header block decides where only headers were ever fetched.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
-from typing import NamedTuple
 
-from services.importing.headers import body_start, header_part, raw_fields, unite_line_ends
+from services.importing.headers import body_part, header_part, raw_fields, unite_line_ends
 
 _IDENTITY = ("from", "to", "cc", "subject", "date", "message-id")
 _BYTES = 16
 _BLANK_LINES = (b"\n\n", b"\n\r\n")
-
-_RETURNS = re.compile(rb"\r*")
-_FEEDS = re.compile(rb"\n*")
-_WIDTH = 32
-_MANY = 5_000
-"""How many bytes of lines of one width are worth looking for."""
 
 
 def identity_digest(block: bytes, fields: Iterable[tuple[str, bytes]] | None = None) -> str:
@@ -34,7 +26,7 @@ def identity_digest(block: bytes, fields: Iterable[tuple[str, bytes]] | None = N
             values.setdefault(name, b" ".join(value.split()))
     if not values.get("message-id"):
         return header_digest(block)
-    return _digest(*([values.get(name, b"")] for name in _IDENTITY))
+    return _digest(*(values.get(name, b"") for name in _IDENTITY))
 
 
 def header_digest(block: bytes) -> str:
@@ -50,67 +42,17 @@ def content_digest(raw: bytes, block: bytes = b"", identity: str = "") -> str:
     """
     if not (identity and raw.startswith(block) and block.endswith(_BLANK_LINES)):
         identity = identity_digest(raw)
-    return _digest([identity.encode()], _united(raw, body_start(raw)))
+    return _digest(identity.encode(), _united(body_part(raw)))
 
 
-def _united(data: bytes, start: int = 0) -> list[bytes | bytearray]:
-    """Unite line ends, which servers rewrite, and drop those at the end, which they add.
-
-    Return it in pieces, which need not be joined to be digested.
-    """
-    pieces = list(_pieces(data, start, len(data)))
-    while pieces:
-        pieces[-1] = pieces[-1].rstrip(b"\n")
-        if pieces[-1]:
-            break
-        pieces.pop()
-    return pieces
+def _united(data: bytes) -> bytes:
+    """Unite line ends, which servers rewrite, and drop those at the end, which they add."""
+    return unite_line_ends(data).rstrip(b"\n")
 
 
-def _pieces(data: bytes, start: int, end: int) -> Iterator[bytes | bytearray]:
-    lines = _even_lines(data, start, end) if end - start > _MANY else None
-    if lines:
-        yield from _pieces(data, start, lines.start)
-        yield lines.united
-        yield from _pieces(data, lines.end, end)
-    else:
-        yield unite_line_ends(data[start:end])
-
-
-class _Lines(NamedTuple):
-    start: int
-    end: int
-    united: bytearray
-
-
-def _even_lines(data: bytes, start: int, end: int) -> _Lines | None:
-    """Find the lines of one width around the middle: most mail is Base64 for the most part.
-
-    Their line ends are looked at and united all at once, not each by itself.
-    """
-    middle = data.find(b"\r\n", (start + end) // 2, end)
-    width = data.find(b"\r\n", middle + 2, end) - middle
-    if middle < 0 or width < _WIDTH:
-        return None
-    above = _line_ends(data[middle:start:-width], data[middle + 1 : start : -width])
-    below = _line_ends(data[middle:end:width], data[middle + 1 : end : width])
-    first, behind = middle - (above - 1) * width, middle + (below - 1) * width + 2
-    united = bytearray(memoryview(data)[first:behind])
-    del united[::width]
-    return _Lines(first, behind, united) if len(united) > _MANY and b"\r" not in united else None
-
-
-def _line_ends(returns: bytes, feeds: bytes) -> int:
-    """Count line ends up to the first that is none; these are their two characters."""
-    found = _RETURNS.match(returns), _FEEDS.match(feeds)
-    return min(match.end() for match in found if match)
-
-
-def _digest(*parts: Sequence[bytes | bytearray]) -> str:
-    """Digest parts, each of which consists of pieces."""
+def _digest(*parts: bytes) -> str:
     found = blake2b(digest_size=_BYTES)
     for part in parts:
-        found.update(sum(map(len, part)).to_bytes(8, "big"))
-        for piece in part:
-            found.update(piece)
+        found.update(len(part).to_bytes(8, "big"))
+        found.update(part)
     return found.hexdigest()

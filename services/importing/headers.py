@@ -228,12 +228,7 @@ def header_part(raw: bytes) -> bytes:
 
 def body_part(raw: bytes) -> bytes:
     """Return a message from behind its first blank line."""
-    return raw[body_start(raw) :]
-
-
-def body_start(raw: bytes) -> int:
-    """Return where a message's body begins: behind its first blank line."""
-    return _blank_line(raw)[1]
+    return raw[_blank_line(raw)[1] :]
 
 
 def unite_line_ends(data: bytes) -> bytes:

@@ -1,10 +1,11 @@
 """Which messages count as the same."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from services.importing.fingerprint import _united, content_digest, header_digest, identity_digest
+from services.importing.fingerprint import content_digest, header_digest, identity_digest
+from services.importing.headers import unite_line_ends
 
 HEAD = b"From: a@x\r\nTo: b@y\r\nSubject: S\r\nDate: today\r\nMessage-ID: <1@x>\r\n"
 RAW = HEAD + b"\r\nbody\r\nmore\r\n"
@@ -72,37 +73,15 @@ def test_a_known_identity_makes_no_difference(pieces: list[bytes], cut: int) -> 
     assert content_digest(raw, block, identity_digest(block)) == content_digest(raw)
 
 
-def expected(data: bytes) -> bytes:
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").rstrip(b"\n")
-
-
-@given(st.lists(PIECES, max_size=12).map(b"".join))
-def test_line_ends_are_united_alike_by_either_way(data: bytes) -> None:
-    assert b"".join(_united(data)) == expected(data)
-
-
 EVEN = st.builds(
     lambda width, end, count: (b"x" * width + end) * count,
-    st.sampled_from((1, 30, 60, 76)),
+    st.sampled_from((1, 60, 76)),
     st.sampled_from((b"\r\n", b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r\n")),
-    st.integers(1, 200),
+    st.integers(1, 20),
 )
 
 
-@settings(deadline=None, max_examples=300)
-@given(st.lists(PIECES | EVEN, max_size=8).map(b"".join), st.integers(0, 100))
-def test_line_ends_of_even_lines_are_united_as_all_are(data: bytes, start: int) -> None:
-    assert b"".join(_united(data, start)) == expected(data[start:])
-
-
-@pytest.mark.parametrize("spoilt", [b"", b"\r", b"\n", b"\r\n"])
-@pytest.mark.parametrize("at", [0, 1, 5_000, 38_976, 38_977, 39_000, 77_999, 78_000])
-def test_one_odd_line_end_among_even_lines_counts(spoilt: bytes, at: int) -> None:
-    data = (b"x" * 76 + b"\r\n") * 1_000
-    for end in (at, at + len(spoilt)):  # inserted, and in place of what stands there
-        odd = data[:at] + spoilt + data[end:]
-        assert b"".join(_united(odd)) == expected(odd)
-
-
-def test_even_lines_are_united_at_once() -> None:
-    assert len(_united(b"short\r\n" + (b"x" * 76 + b"\r\n") * 1_000 + b"\r\nshort")) == 3
+@given(st.lists(PIECES | EVEN, max_size=8).map(b"".join))
+def test_line_ends_are_united_alike_by_either_way(data: bytes) -> None:
+    plain = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    assert unite_line_ends(data) == plain
