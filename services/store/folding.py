@@ -35,7 +35,7 @@ ID_BITS = 29
 ID_MASK = (1 << ID_BITS) - 1
 _SECONDS = 1 << (63 - ID_BITS)
 _MOST_FOLDED = 10_000
-"""How many characters' folded forms are kept at hand: more than any mailbox's languages have."""
+"""How many characters' folded forms are kept at hand, a megabyte; further ones are made anew."""
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _NO_LONG_WORD = re.compile(rf"(?:.{{0,{_WORD_CHARACTERS}}} )*+", re.DOTALL)
 _ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
