@@ -89,6 +89,7 @@ async def test_the_repeat_of_a_secret_is_seen_where_it_is_typed(
         await driver.type("hush")
         await driver.press("tab")
         await driver.type("hush")
+        await driver.until("Repeat")
         assert driver.app.focused is not None
         region = driver.app.focused.region
         assert (driver.app.focused.id, region.right <= 60) == ("repeat", True)

@@ -46,7 +46,7 @@ class Line:
         self._cases = 0
 
     def run(
-        self, sent: Any = untouched, received: Any = untouched, timeout: float = PATIENT
+        self, sent: Any = untouched, received: Any = untouched, timeout: float = TIMEOUT
     ) -> tuple[str, dict[str, Any]]:
         """Import a fresh store with the line spoiled, then with it sound.
 
@@ -95,11 +95,11 @@ def test_a_fault_anywhere_ends_in_words_or_in_success(
     line: Line, kind: str, count: int, direction: str
 ) -> None:
     measures = {"sent": Fault(kind, ENDLESS), "received": Fault(kind, ENDLESS)}
-    failure, undisturbed = line.run(**measures)
+    failure, undisturbed = line.run(**measures, timeout=PATIENT)
     assert failure == ""
     failures = []
     for place in moments(measures[direction].passed, count):
-        failure, found = line.run(**{direction: Fault(kind, place)}, timeout=TIMEOUT)
+        failure, found = line.run(**{direction: Fault(kind, place)})
         failures.append(failure)
         assert found == undisturbed, (place, failure)
     assert any(failures), "no fault was felt"
@@ -111,7 +111,7 @@ def test_a_line_that_is_cut_now_and_then_gets_it_done(
     # A slow machine is no far line: greeting further connections there would take up the bytes.
     monkeypatch.setattr(imap_crew, "FAR_SECONDS", 60)
     measure = Fault("cut", ENDLESS)
-    _, undisturbed = line.run(received=measure)
+    _, undisturbed = line.run(received=measure, timeout=PATIENT)
     for share in (0.6, 0.7, 0.8, 0.9):
         fault = Fault("cut", round(measure.passed * share), again=True)
         failure, found = line.run(received=fault)
@@ -124,7 +124,7 @@ def test_a_line_that_is_hardly_there_loses_nothing(line: Line) -> None:
     Nobody can tell a message that breaks the server from a line that breaks by itself.
     """
     measure = Fault("cut", ENDLESS)
-    _, undisturbed = line.run(received=measure)
+    _, undisturbed = line.run(received=measure, timeout=PATIENT)
     for share in (0.2, 0.3, 0.4, 0.5):
         fault = Fault("cut", round(measure.passed * share), again=True)
         _, found = line.run(received=fault)
