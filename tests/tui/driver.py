@@ -42,15 +42,24 @@ class Driver:
         for _ in range(3000):
             await self.pilot._wait_for_screen()
             await asyncio.sleep(0.003)  # coroutines between two messages get their turn
+            if self._is_to_be_drawn():
+                self.screen._on_timer_update()  # sooner than its timer
             calm = calm + 1 if self.at_rest() else 0
             if calm == CALM:
                 return
         raise AssertionError("the console does not come to rest")
 
     def at_rest(self) -> bool:
-        """Tell whether neither a key nor a service is under way."""
+        """Tell whether neither a key nor a service nor a repaint is under way."""
         app = self.app
-        return app.is_ready and app.door.busy == 0 and not app.typeahead.waiting
+        at_work = app.door.busy or app.typeahead.waiting or self._is_to_be_drawn()
+        return app.is_ready and not at_work
+
+    def _is_to_be_drawn(self) -> bool:
+        # What waits for the repaint, which a timer brings, is still to happen.
+        screen = self.app.screen
+        stale = screen._layout_required or screen._scroll_required or screen._repaint_required
+        return bool(stale or screen._dirty_widgets or screen._callbacks)
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, each when the one before has had its effect."""
