@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.importing import parse
-from services.importing.split import Irregular, split
+from services.importing.split import Irregular, Part, _content_types, split
 from tests.benchmarks._mails import mails
 from tests.corpus import FROM, TORTURE, mail, nested
 
@@ -34,6 +34,7 @@ PIECES = (
     b"--a b\r\n", b"--a b--\r\n", b" --a\r\n", b"--ax\r\n", b"--a--x\r\n", b"x--a\r\n",
     b"text\r\n", b"caf\xe9 \xff\r\n", b"SGVsbG8=\r\n", b"=C3=A9=\r\n", b"without line end",
 )  # fmt: skip
+FIELDS = st.sampled_from(PIECES[:12])
 HEADS = st.sampled_from(PIECES[:14])
 ANY = st.sampled_from(PIECES)
 
@@ -98,6 +99,13 @@ def entities(draw: st.DrawFn, depth: int = 0) -> bytes:
 @given(entities())
 def test_agrees_on_nested_parts(raw: bytes) -> None:
     check(raw)
+
+
+@given(st.lists(FIELDS, max_size=8).map(b"".join), st.sampled_from((b"\r\n", b"\n")))
+def test_finds_all_content_types(fields: bytes, end: bytes) -> None:
+    found = Part.of(_content_types(fields + end)).raw_items()
+    expected = message_from_bytes(fields + end).raw_items()
+    assert list(found) == [item for item in expected if item[0].lower() == "content-type"]
 
 
 @pytest.mark.parametrize(
