@@ -14,7 +14,7 @@ from typing import Any
 
 from services.importing.headers import has_bare_returns
 
-# These take it that no return is bare: the lines can be told by their line feeds, which is quicker.
+# These take it that no return is bare: so lines end at their line feeds, which is quick to match.
 _BLOCK = re.compile(rb"(?:[!-9;-~]+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+\r?\n")
 _FIELD = re.compile(rb"[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*+")
 # Begins with what is quick to look for.
@@ -56,8 +56,6 @@ class Part(Message):
 
 def split(raw: bytes) -> list[Part]:
     """Return the parts that hold content, in their order. Raises Irregular."""
-    if has_bare_returns(raw):
-        raise Irregular
     return list(_Splitter(raw).parts(0, len(raw), 0))
 
 
@@ -72,6 +70,7 @@ class _Splitter:
         block = _BLOCK.match(self.raw, start, end)
         if block is None or depth > _DEPTH or self.seen > _PARTS:
             raise Irregular
+        _check_returns(block[0])
         # The fields of the whole message are many, and none but these tell of its structure.
         part = Part.of(_FIELD.findall(block[0]) if depth else _content_types(block[0]))
         kind = part.get_content_maintype()
@@ -110,11 +109,21 @@ class _Splitter:
         at = start
         while (line := self.raw.find(mark, at, end)) >= 0:
             at = self.raw.find(b"\n", line, end) + 1 or end
+            _check_returns(self.raw[max(line - 1, start) : at])
             rest = self.raw[line + len(mark) : at]
             if line > start and self.raw[line - 1] != ord("\n"):
                 continue
             if not rest.removeprefix(b"--").strip(b" \t\r\n"):
                 yield line, at, rest.startswith(b"--")
+
+
+def _check_returns(lines: bytes) -> None:
+    """Leave it to the standard library to end lines at bare returns. Raises Irregular.
+
+    In content they make no difference, save where a boundary is.
+    """
+    if has_bare_returns(lines):
+        raise Irregular
 
 
 def _content_types(block: bytes) -> list[bytes]:

@@ -101,6 +101,26 @@ def test_agrees_on_nested_parts(raw: bytes) -> None:
     check(raw)
 
 
+LINES = st.tuples(
+    st.sampled_from((b"--e", b"--e", b"--e--", b"--i", b"--i--", b"", b"text", b"x--e", b"A: b")),
+    st.sampled_from((b"\r\n", b"\r\n", b"\n", b"\r", b"\r\r\n")),
+).map(b"".join)
+INNER = b"Content-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\none\r\n--i--\r\n"
+
+
+@settings(max_examples=1_000)
+@given(st.lists(LINES | st.just(INNER), max_size=6).map(b"".join))
+def test_agrees_on_bare_returns(lines: bytes) -> None:
+    """A return that is bare ends a line as well; the quick one need not take it on."""
+    head = b"Content-Type: multipart/mixed; boundary=e\r\n\r\n"
+    check(head + b"--e\r\n\r\n" + lines + b"\r\n--e--\r\n")
+    check(head + lines + b"--e\r\n\r\none\r\n--e--\r\n")
+
+
+def test_takes_on_content_with_bare_returns() -> None:
+    assert check(mail(FROM, body=b"one\rtwo\r\n"))
+
+
 @given(st.lists(FIELDS, max_size=8).map(b"".join), st.sampled_from((b"\r\n", b"\n")))
 def test_finds_all_content_types(fields: bytes, end: bytes) -> None:
     found = Part.of(_content_types(fields + end)).raw_items()
