@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from models.mail import OutboxRecipientRow, OutboxRow
 from services.bootstrap import Services
 from tests.benchmarks import _mails
+from tests.benchmarks._compiled import compile_ours
 from tests.benchmarks._measure import Failed, Run, measured
 from tests.benchmarks._peers import Peer, peers
 from tests.servers.dovecot import Dovecot
@@ -109,6 +110,7 @@ class Desk:
 @contextmanager
 def desk() -> Iterator[Desk]:
     """Start a Dovecot with one empty mailbox."""
+    compile_ours()
     with TemporaryDirectory(prefix="tourmail-bench-") as name:
         Path(name).chmod(0o711)  # getmail6's user has to get in
         authority = Authority(Path(name) / "authority")
