@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from services.loading import loading
+from services.loading import loading, put_off_collections
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl+C ended: 128 and SIGINT's number."""
@@ -34,6 +34,7 @@ def _run(args: list[str]) -> int:
             from tui.app import run_console
 
         return run_console() or 0
+    put_off_collections()
     if args[:1] == ["sendmail"]:  # in a hurry: other programs wait for it
         from tui.cli.sendmail import run as send
 

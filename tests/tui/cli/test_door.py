@@ -76,6 +76,29 @@ def test_the_console_does_without_the_command_line_s_libraries(tmp_path: Path) -
     assert "'tui.cli" not in ran.stdout
 
 
+COLLECTIONS = """
+import gc, sys
+begun = []
+gc.callbacks.append(lambda phase, info: begun.append(phase) if phase == "start" else None)
+sys.argv = ["tourmail", "account", "list", "--json"]
+from tui.__main__ import main
+try:
+    main()
+finally:
+    print(len(begun), gc.isenabled(), file=sys.stderr)
+"""
+
+
+def test_a_command_is_loaded_without_collections_and_runs_with_them() -> None:
+    tourmail("account", "list")  # makes the store
+    ran = subprocess.run(
+        [sys.executable, "-c", COLLECTIONS], capture_output=True, text=True, check=True
+    )
+    begun, enabled = ran.stderr.split()
+    assert int(begun) < 50, "loading it with them would begin 180"
+    assert enabled == "True"
+
+
 @pytest.mark.parametrize("args", [["account"], ["account", "nonsense"], ["nonsense"]])
 def test_incomplete_words_are_wrong_use(args: list[str]) -> None:
     ended = tourmail(*args)
