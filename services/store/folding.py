@@ -36,7 +36,7 @@ ID_MASK = (1 << ID_BITS) - 1
 _SECONDS = 1 << (63 - ID_BITS)
 _MOST_FOLDED = 10_000
 """How many characters' folded forms are kept at hand, a megabyte; further ones are made anew."""
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")  # one at a time: a repeat is slow to look for
 _NO_LONG_WORD = re.compile(rf"(?:.{{0,{_WORD_CHARACTERS}}} )*+", re.DOTALL)
 _ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
 
@@ -59,7 +59,7 @@ def _nearly_ascii(text: str) -> bool:
 
 
 def _translated(found: re.Match[str]) -> str:
-    return found[0].translate(_FOLDED)
+    return _FOLDED[ord(found[0])]
 
 
 def _cut(text: str) -> str:
