@@ -6,13 +6,11 @@ regular (RFC 5322, RFC 2046) is left to the standard library, with which the par
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import Message
-from email.policy import compat32
-from typing import Any
 
 from services.importing.headers import has_bare_returns
+from services.importing.part import Part
 
 # These take it that no return is bare: so lines end at their line feeds, which is quick to match.
 _BLOCK = re.compile(rb"(?:[!-9;-~]+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+\r?\n")
@@ -25,33 +23,6 @@ _PARTS = 200
 
 class Irregular(Exception):
     """The message is for the standard library to read."""
-
-
-class Part(Message):
-    """A part whose content becomes a string only when somebody asks for it."""
-
-    _source: memoryview | None = None
-
-    def get_payload(self, i: Any = None, decode: Any = False) -> Any:
-        """Return the content; see `email.message.Message`."""
-        if self._source is not None:
-            source, self._source = self._source, None
-            self.set_payload(str(source, "ascii", "surrogateescape"))
-        return super().get_payload(i, decode)
-
-    @classmethod
-    def of(cls, fields: Iterable[bytes]) -> "Part":
-        """Return a part with these header fields, each with its line ends."""
-        part = cls()
-        for field in fields:
-            first, end, rest = field.decode("ascii", "surrogateescape").partition("\n")
-            part.set_raw(*compat32.header_source_parse([first + end, rest]))
-        return part
-
-    def holding(self, content: memoryview) -> "Part":
-        """Give it its content, which is not copied."""
-        self._source = content
-        return self
 
 
 def split(raw: bytes) -> list[Part]:
