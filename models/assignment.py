@@ -5,7 +5,7 @@ import re
 from pydantic import Field, field_validator
 
 from models.fields import Line, Section
-from models.mail import BAD_BOOKING, BOOKING_PATTERN
+from models.outgoing import BAD_BOOKING, BOOKING_PATTERN
 
 
 class Assignment(Section):

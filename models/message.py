@@ -5,7 +5,7 @@ import re
 from pydantic import Field
 
 from models.fields import Line, Section
-from models.mail import Attachment, OutgoingMail
+from models.outgoing import Attachment, OutgoingMail
 
 # What stands between two commas or semicolons that are neither in quotes nor in angle brackets.
 # A quote that is never closed reaches to the end: one looked for anew each time would take ages.

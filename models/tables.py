@@ -9,6 +9,7 @@ import models.codes
 import models.contacts
 import models.history
 import models.mail
+import models.outbox
 import models.queue
 import models.schedule
 import models.work  # noqa: F401 - to import them makes their tables

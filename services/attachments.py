@@ -5,7 +5,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.mail import Attachment
+from models.outgoing import Attachment
 from services.errors import InvalidInput
 
 MOST_BYTES = 150_000_000

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from models.contacts import PartyRow
-from models.mail import OutboxState
+from models.outbox import OutboxState
 from models.work import ImportRunRow, RunState, WorkerRow
 from services.accounts import overview as account_list
 from services.accounts.overview import AccountLine

@@ -16,7 +16,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, exists, func, select, update
 
 from models.history import ChangeRow, KeptDraftRow
-from models.mail import LedgerRow, MailActionRow, MailRow, OutboxRow, OutboxState, Outcome
+from models.mail import LedgerRow, MailActionRow, MailRow, Outcome
+from models.outbox import OutboxRow, OutboxState
 from models.queue import QueueMessageRow
 from models.work import ImportRunRow, RunState
 from services.errors import InvalidInput

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, insert
 from sqlmodel import Session, col, exists, func, select
 
 from models.contacts import PartyRow, PartyTextRow
-from models.mail import MailRow, OutboxRecipientRow, OutboxRow, OutboxTextRow
+from models.mail import MailRow
+from models.outbox import OutboxRecipientRow, OutboxRow, OutboxTextRow
 from services.contacts.rows import party_of
 from services.mail.index import write_texts
 from services.store.engine import Store

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from models.mail import MailboxMarkRow, OutboxRow
+from models.mail import MailboxMarkRow
+from models.outbox import OutboxRow
 from services.bootstrap import Services
 from services.errors import InvalidInput
 from tests.stores import START, save

@@ -9,7 +9,7 @@ from sqlmodel import Session, and_, case, col, func, select
 
 from models.account import EmailAccountRow, ProtocolSettings, SecretRow
 from models.fields import name_key
-from models.mail import OutboxRow, OutboxState
+from models.outbox import OutboxRow, OutboxState
 from models.work import ImportRunRow, RunState
 from services.protocols import PROTOCOLS
 from services.schedules.state import Alarm, Standing, standings

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services, build
 from services.config import Config
 from services.demo.folder import demo_folder

@@ -15,18 +15,8 @@ from sqlalchemy import Executable, bindparam, delete, func, insert, select, upda
 from sqlmodel import Session, col
 
 from models.account import Account, AccountContactTypeRow, ContactSide
-from models.mail import (
-    LedgerRow,
-    MailboxMarkRow,
-    MailRow,
-    MailTextRow,
-    OutboxRecipientRow,
-    OutboxRow,
-    Outcome,
-    RawMailRow,
-    Reason,
-    RecipientState,
-)
+from models.mail import LedgerRow, MailboxMarkRow, MailRow, MailTextRow, Outcome, RawMailRow, Reason
+from models.outbox import OutboxRecipientRow, OutboxRow, RecipientState
 from services.chunks import chunks
 from services.contacts.people import settle_contacts
 from services.importing.headers import HeaderFacts

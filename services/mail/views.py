@@ -8,7 +8,8 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from models.codes import QueueDestinationRow
-from models.mail import MailActionRow, MailRow, OutboxRecipientRow, OutboxRow, Outcome
+from models.mail import MailActionRow, MailRow, Outcome
+from models.outbox import OutboxRecipientRow, OutboxRow
 from services.contacts.people import contact_words
 from services.importing.parse import Attachment
 

@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 
 from models.account import ForwardAddressRow
 from models.fields import address_key
-from models.mail import Attachment, MailActionRow, MailRow, OutgoingMail
+from models.mail import MailActionRow, MailRow
+from models.outgoing import Attachment, OutgoingMail
 from services.errors import ServiceError
 from services.files import file_name
 from services.management.batches import Fetched

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from sqlmodel import Session, col, func, select, update
 
 from models.codes import QueueDestinationRow
-from models.mail import OutboxRow, OutboxState
+from models.outbox import OutboxRow, OutboxState
 from models.queue import QueueMessageRow
 from models.work import ImportRunRow, RunState
 from services.accounts import overview as account_list

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Update, bindparam
 from sqlmodel import Session, and_, col, func, or_, select, update
 
-from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
+from models.outbox import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
 from services.chunks import chunks
 from services.errors import Fenced
 from services.sending.settle import Settlement

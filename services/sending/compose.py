@@ -14,7 +14,7 @@ from email.message import MIMEPart
 from email.utils import format_datetime, quote
 from random import Random
 
-from models.mail import Attachment, OutgoingMail
+from models.outgoing import Attachment, OutgoingMail
 from services.sending.addresses import Mailbox, breaks_header, parse_mailbox
 from services.sending.rules import Route
 

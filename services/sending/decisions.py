@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, update
 
-from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
+from models.outbox import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
 from services.errors import InUse
 from services.sending import claims, views
 from services.sending.settle import GIVE_UP_AFTER, overall

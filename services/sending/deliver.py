@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col
 
 from models.account import Account, ProtocolSettings
-from models.mail import OutboxRow, OutboxState
+from models.outbox import OutboxRow, OutboxState
 from services.accounts.service import AccountService
 from services.connections.service import Connections, MailboxBusy
 from services.errors import Cancelled, ConnectionFailed, Fenced, ServiceError

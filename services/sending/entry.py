@@ -9,15 +9,15 @@ from sqlmodel import Session, select
 
 from models.account import Account, EmailAccountRow, EmailSettings
 from models.contacts import ContactRow
-from models.mail import (
+from models.outbox import (
     OutboxRecipientRow,
     OutboxRow,
     OutboxState,
     OutboxTextRow,
-    OutgoingMail,
     RawOutboxRow,
     RecipientState,
 )
+from models.outgoing import OutgoingMail
 from services.contacts.service import known_senders
 from services.errors import InvalidInput
 from services.sending import rules

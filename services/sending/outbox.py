@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session, func, select
 
-from models.mail import OutboxState, OutgoingMail, RawOutboxRow
+from models.outbox import OutboxState, RawOutboxRow
+from models.outgoing import OutgoingMail
 from models.work import WorkerRow
 from services.accounts.service import AccountService
 from services.actor import Actor

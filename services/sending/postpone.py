@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, select, update
 
-from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
+from models.outbox import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
 from services.chunks import chunks
 from services.errors import ServiceError
 from services.sending.claims import change_due

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from models.account import EmailSettings
 from models.fields import address_key
-from models.mail import BAD_BOOKING, BOOKING_PATTERN, Attachment, OutgoingMail
+from models.outgoing import BAD_BOOKING, BOOKING_PATTERN, Attachment, OutgoingMail
 from services.errors import InvalidInput
 from services.sending.addresses import Mailbox, breaks_header, parse_mailbox, wire_address
 from services.text import plain

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from models.mail import OutboxState, RecipientState
+from models.outbox import OutboxState, RecipientState
 from services.errors import LoginRefused, ServiceError
 from services.protocols.base import Reply, SendDeferred, SendRefused, SendUncertain, Verdict
 

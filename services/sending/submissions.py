@@ -8,7 +8,7 @@ from random import Random
 from sqlmodel import Session, col, select
 
 from models.account import Account, EmailSettings
-from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RawOutboxRow
+from models.outbox import OutboxRecipientRow, OutboxRow, OutboxState, RawOutboxRow
 from models.submission import Submission
 from services.accounts.service import AccountService
 from services.actor import Actor

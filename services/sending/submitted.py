@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from models.account import EmailSettings
 from models.fields import address_key
-from models.mail import BAD_BOOKING
 from models.message import mailboxes
+from models.outgoing import BAD_BOOKING
 from models.submission import Submission
 from services.importing.headers import storable
 from services.importing.parse import file_name, leaves

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
-from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
+from models.outbox import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
 from services.contacts.people import contact_words
 from services.errors import NotFound
 from services.paging import Page, cut, direction

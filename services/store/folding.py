@@ -16,7 +16,7 @@ from services.errors import ServiceError
 
 if TYPE_CHECKING:  # not needed by those who only fold
     from models.contacts import PartyForm
-    from models.mail import OutboxRow
+    from models.outbox import OutboxRow
 
 BODY_CHARACTERS = 16_000
 """How much of a body is indexed: indexing costs an import more than parsing does, PostgreSQL

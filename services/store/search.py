@@ -18,7 +18,8 @@ from sqlalchemy import (
 from sqlmodel import Session, col, select
 
 from models.contacts import PartyRow, PartyTextRow
-from models.mail import MailRow, MailTextRow, OutboxRow, OutboxTextRow
+from models.mail import MailRow, MailTextRow
+from models.outbox import OutboxRow, OutboxTextRow
 from services.store.folding import ID_MASK, Term, terms
 
 SAMPLE = 100

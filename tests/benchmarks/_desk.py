@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from models.mail import OutboxRecipientRow, OutboxRow
+from models.outbox import OutboxRecipientRow, OutboxRow
 from services.bootstrap import Services
 from tests.benchmarks import _mails
 from tests.benchmarks._compiled import compile_ours

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from models.mail import OutboxState
+from models.outbox import OutboxState
 from services.bootstrap import Services
 from services.mail.filter import MailFilter, Shown
 from services.paging import LAST

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.protocols.base import Surroundings
 from tests.benchmarks._desk import number

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from models.account import SecretRow
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from models.work import WorkerRow
 from services.bootstrap import Services
 from services.errors import InvalidInput, ServiceError

@@ -7,15 +7,8 @@ from sqlmodel import func, select
 
 from models.account import EmailAccountRow
 from models.history import Act, ChangeRow, KeptDraftRow
-from models.mail import (
-    LedgerRow,
-    MailActionRow,
-    MailRow,
-    MailTextRow,
-    OutboxRow,
-    OutboxState,
-    RawMailRow,
-)
+from models.mail import LedgerRow, MailActionRow, MailRow, MailTextRow, RawMailRow
+from models.outbox import OutboxRow, OutboxState
 from models.queue import QueueMessageRow
 from models.work import ImportRunRow
 from services import retention

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.mail.filter import MailFilter
 from services.protocols.base import Surroundings

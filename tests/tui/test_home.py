@@ -8,7 +8,9 @@ import pytest
 from sqlmodel import select
 
 from models.codes import QueueDestinationRow
-from models.mail import MailRow, OutboxRow, OutgoingMail
+from models.mail import MailRow
+from models.outbox import OutboxRow
+from models.outgoing import OutgoingMail
 from models.queue import QueueMessageRow
 from models.submission import Submission
 from models.work import ImportRunRow, WorkerRow

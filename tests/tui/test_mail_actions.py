@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.config import Config
 from services.errors import ServiceError

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from models.mail import Attachment, OutboxRow, OutboxState, OutgoingMail
+from models.outbox import OutboxRow, OutboxState
+from models.outgoing import Attachment, OutgoingMail
 from models.submission import Submission
 from services.bootstrap import Services
 from services.config import Config

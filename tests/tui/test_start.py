@@ -60,7 +60,8 @@ services.account_list.lines()
 services.close()
 late = {"alembic", "psycopg", "msal", "requests", "imapclient", "email_validator"}
 late |= {"sqlalchemy.dialects.postgresql", "services.importing.run", "services.sending.outbox"}
-late |= {"models.codes", "models.contacts", "models.tables", "services.accounts.service"}
+late |= {"models.mail", "models.outgoing", "models.codes", "models.contacts", "models.tables"}
+late |= {"services.accounts.service"}
 late |= {"tui.screens.email_account", "tui.widgets.form_page"}
 print(sorted(late & set(sys.modules)))
 """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.mail import OutboxState
+from models.outbox import OutboxState
 from services.errors import NotFound, ServiceError
 from services.text import count, plain_lines
 from tui.cli.codes import of_several

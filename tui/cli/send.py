@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.mail import OutboxState, OutgoingMail, RecipientState
+from models.outbox import OutboxState, RecipientState
+from models.outgoing import OutgoingMail
 from services.attachments import made
 from services.errors import InvalidInput
 from tui.cli.codes import DONE, FAILED, PARTLY

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from services.dashboard import Board
     from tui.app import Console
 
-# The words of models.mail.OutboxState, whose import would cost the first paint the store's own.
+# The words of models.outbox.OutboxState, whose import would cost the first paint the store's own.
 QUEUED, UNCERTAIN, FAILED = "queued", "uncertain", "failed"
 
 Way = Callable[["Console"], None]

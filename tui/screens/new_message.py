@@ -10,8 +10,8 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from models.fields import address_key, is_steering
-from models.mail import OutgoingMail
 from models.message import MessageForm, mailboxes
+from models.outgoing import OutgoingMail
 from services import attachments
 from services.contacts.people import Person
 from services.errors import InvalidInput, ServiceError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from models.mail import OutboxState
+from models.outbox import OutboxState
 from services.paging import Page as Rows
 from services.sending.views import OutboxMessage
 from services.text import count, counted_words, figure

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from models.mail import OutboxRow
+from models.outbox import OutboxRow
 from services.bootstrap import Services
 from tests.accounts import waiting_message
 from tests.stores import imap_raw, office365_raw, save, smtp_raw

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from models.mail import LedgerRow, OutboxRow
+from models.mail import LedgerRow
+from models.outbox import OutboxRow
 from models.work import ImportRunRow
 from services.bootstrap import Services
 from services.errors import NeedsConsent, Stale

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.contacts import people
 from tests.stores import save, smtp_raw

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from models.mail import LedgerRow, MailboxMarkRow, OutboxRecipientRow, OutboxRow, RawOutboxRow
+from models.mail import LedgerRow, MailboxMarkRow
+from models.outbox import OutboxRecipientRow, OutboxRow, RawOutboxRow
 from models.work import ImportRunRow
 from services.bootstrap import Services
 from services.config import Config

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from models.mail import MailActionRow, MailRow, OutboxRecipientRow, OutboxRow, RawMailRow
+from models.mail import MailActionRow, MailRow, RawMailRow
+from models.outbox import OutboxRecipientRow, OutboxRow
 from models.queue import QueueMessageRow
 from services.results import Result
 from tests.services.importing.conftest import OURS, Desk, around, desk, letter

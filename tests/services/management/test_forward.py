@@ -6,7 +6,8 @@ import pytest
 from sqlmodel import col, delete, select
 
 from models.account import ForwardAddressRow
-from models.mail import MailRow, OutboxRow
+from models.mail import MailRow
+from models.outbox import OutboxRow
 from services.cancel import Cancel
 from services.errors import Cancelled, ServiceError
 from services.management import forward as forwarding

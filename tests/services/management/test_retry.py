@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, update
 
-from models.mail import LedgerRow, RecipientState
+from models.mail import LedgerRow
+from models.outbox import RecipientState
 from services.cancel import Cancel
 from services.config import Config
 from services.errors import Cancelled, ServiceError

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlmodel import select, update
 
-from models.mail import OutboxRow, OutgoingMail
+from models.outbox import OutboxRow
+from models.outgoing import OutgoingMail
 from models.queue import QueueMessageRow
 from models.schedule import ScheduleRow
 from models.work import RunState

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from models.mail import OutboxState, OutgoingMail
+from models.outbox import OutboxState
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.protocols import smtp_sender
 from services.protocols.base import Surroundings

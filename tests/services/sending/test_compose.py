@@ -14,7 +14,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from models.account import EmailSettings
-from models.mail import Attachment, OutgoingMail
+from models.outgoing import Attachment, OutgoingMail
 from services.sending import rules
 from services.sending.compose import Stamp, compose, new_stamp, parse_token, subject_line
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.mail import OutboxState, OutgoingMail, RecipientState
+from models.outbox import OutboxState, RecipientState
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services, utc_now
 from services.cancel import Cancel
 from services.sending.claims import LEASE

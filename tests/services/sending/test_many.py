@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from models.mail import OutboxState, RecipientState
+from models.outbox import OutboxState, RecipientState
 from services.bootstrap import Services
 from services.contacts.service import known_senders
 from services.protocols.base import Surroundings

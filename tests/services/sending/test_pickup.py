@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models.mail import OutboxState, RecipientState
+from models.outbox import OutboxState, RecipientState
 from models.submission import Submission
 from services.actor import login_of
 from services.bootstrap import Services

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.account import EmailSettings
-from models.mail import Attachment, OutgoingMail
+from models.outgoing import Attachment, OutgoingMail
 from services.errors import InvalidInput
 from services.sending import rules
 from services.sending.addresses import Mailbox, parse_mailbox

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.mail import OutboxState, RecipientState
+from models.outbox import OutboxState, RecipientState
 from services.errors import ConnectionFailed, LoginRefused, ServiceError
 from services.protocols.base import Reply, SendDeferred, SendRefused, SendUncertain, Verdict
 from services.sending.settle import LOGIN_PAUSE, Attempt, Settlement, overall, retry_delay, settle

@@ -1,6 +1,6 @@
 """Records of more words than an index takes are kept all the same, and found by the first ones."""
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.store.folding import fold
 from tests.stores import save, smtp_raw

@@ -104,7 +104,7 @@ def test_store_in_a_shared_folder_is_open_to_its_group(tmp_path: Path) -> None:
 
 
 WRITING = """
-from models.mail import OutboxRow
+from models.outbox import OutboxRow
 from services.bootstrap import build
 
 services = build()

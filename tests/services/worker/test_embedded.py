@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from models.mail import OutboxState, OutgoingMail
+from models.outbox import OutboxState
+from models.outgoing import OutgoingMail
 from models.work import WorkerRow
 from services.bootstrap import Services
 from services.cancel import Cancel

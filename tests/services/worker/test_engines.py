@@ -16,7 +16,7 @@ from procrastinate import App
 from sqlalchemy import text
 from sqlmodel import select
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from models.work import ImportRunRow
 from services.bootstrap import Services
 from services.cancel import Cancel

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlmodel import select, update
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from models.schedule import ScheduleRow
 from models.work import ImportRunRow
 from services.bootstrap import Services, utc_now

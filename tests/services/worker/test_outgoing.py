@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from models.mail import OutboxState
+from models.outbox import OutboxState
 from models.submission import Submission
 from services.protocols.base import Surroundings
 from services.sending.drop import DropFolder

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from models.mail import BAD_BOOKING, MailActionRow, RawMailRow
+from models.mail import MailActionRow, RawMailRow
+from models.outgoing import BAD_BOOKING
 from services.bootstrap import Services
 from tests.mails import add
 from tests.stores import START, add_codes, imap_raw, save, services_in, smtp_raw

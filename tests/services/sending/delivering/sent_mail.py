@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.protocols.base import Surroundings
 from services.sending.deliver import Tally

@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import col, update
 
 from models.account import Account, ProtocolSettings
-from models.mail import OutboxRecipientRow, OutboxState, RecipientState
+from models.outbox import OutboxRecipientRow, OutboxState, RecipientState
 from services.bootstrap import Services
 from services.sending.deliver import Tally
 from tests.servers.process import free_ports

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.mail import OutboxState, RecipientState
+from models.outbox import OutboxState, RecipientState
 from services.bootstrap import Services
 from services.cancel import Cancel
 from services.errors import Cancelled

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from models.mail import OutboxRow, OutboxState
+from models.outbox import OutboxRow, OutboxState
 from services.bootstrap import Services
 from services.sending import claims, decisions, lease
 from services.sending.deliver import Tally

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from models.mail import OutboxState
+from models.outbox import OutboxState
 from services.bootstrap import Services
 from services.cancel import Cancel
 from services.errors import Cancelled

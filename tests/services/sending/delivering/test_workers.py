@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from models.mail import OutboxState
+from models.outbox import OutboxState
 from services.bootstrap import Services, utc_now
 from services.sending.deliver import Tally
 from tests.servers.process import wait_until

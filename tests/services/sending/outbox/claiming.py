@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.protocols.base import Reply, Verdict
 from services.sending import claims

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
-from models.mail import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
+from models.outbox import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
 from services.bootstrap import Services
 from services.errors import InvalidInput, ServiceError
 from services.sending.compose import parse_token

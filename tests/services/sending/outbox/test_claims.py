@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from models.mail import OutboxState, RecipientState
+from models.outbox import OutboxState, RecipientState
 from services.bootstrap import Services
 from services.errors import Fenced
 from services.protocols.base import Verdict

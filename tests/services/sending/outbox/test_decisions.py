@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.mail import OutboxState, RecipientState
+from models.outbox import OutboxState, RecipientState
 from services.bootstrap import Services
 from services.errors import InUse, NotFound
 from services.protocols.base import Verdict

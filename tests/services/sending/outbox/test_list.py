@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.mail import OutboxState
+from models.outbox import OutboxState
 from models.work import WorkerRow
 from services.bootstrap import Services
 from services.store import counting

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from models.mail import OutgoingMail
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.protocols.base import Surroundings
 from services.sending.deliver import Tally

@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from models.mail import OutboxState, OutgoingMail
+from models.outbox import OutboxState
+from models.outgoing import OutgoingMail
 from services.bootstrap import Services
 from services.errors import ConnectionFailed
 from services.protocols import office365_graph, office365_listing, office365_sender

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from models.mail import Attachment, OutboxState
+from models.outbox import OutboxState
+from models.outgoing import Attachment
 from models.submission import Submission
 from services.errors import InvalidInput
 from services.protocols import office365_graph
