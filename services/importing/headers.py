@@ -6,6 +6,7 @@ that makes no sense counts as missing.
 """
 
 import re
+from binascii import a2b_base64, a2b_qp
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,14 @@ _PLAIN_MAILBOX = re.compile(
     r"((?:[A-Za-z0-9=?_-]+(?: [A-Za-z0-9=?_-]+)*)?) ?<([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*"
     r"@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)>"
 )
+# Encoded words that stand apart amid plain text: none is to be joined with another, and all of it
+# but them means what it says.
+_ENCODED = re.compile(
+    r"=\?([\w-]+)\?(?:[qQ]\?((?:[!-<>@-~]|=[0-9A-Fa-f]{2})*+)|[bB]\?((?:[A-Za-z0-9+/=]{4})*+))\?=",
+    re.ASCII,
+)
+_PLAIN = r"[ -<>-\[\]-~]*+"
+_FEW_ENCODED = re.compile(rf"(?! ){_PLAIN}(?:{_ENCODED.pattern}(?! *=){_PLAIN})*+", re.ASCII)
 _BREAKS = re.compile(r"[\r\n\t\v\f]+")
 _WORD = re.compile(r"[a-z-]+")
 _REPORT_TYPE = re.compile(r"report-type\s*=\s*\"?delivery-status\b")
@@ -275,14 +284,25 @@ def charset_decoded(data: bytes, charset: str | None) -> str:
 
 def decoded(text: str) -> str:
     """Decode encoded words (RFC 2047) as far as they make sense, to text that a store takes."""
-    if "=?" not in text:
-        return storable(_BREAKS.sub(" ", text[:_TEXT]))
-    try:
-        parts = decode_header(text[:_TEXT])
-    except _NASTY:
-        return storable(text[:_TEXT])
-    text = "".join(_part(data, charset) for data, charset in parts)
+    text = text[:_TEXT]
+    if "=?" in text:
+        try:
+            text = _decoded_words(text)
+        except _NASTY:
+            return storable(text)
     return storable(_BREAKS.sub(" ", text))
+
+
+def _decoded_words(text: str) -> str:
+    if _FEW_ENCODED.fullmatch(text):  # as email reads it, in a third of the time
+        return _ENCODED.sub(_decoded_word, text)
+    return "".join(_part(data, charset) for data, charset in decode_header(text))
+
+
+def _decoded_word(found: re.Match[str]) -> str:
+    charset, quoted, base64 = found.groups()
+    data = a2b_base64(base64) if quoted is None else a2b_qp(quoted, header=True)
+    return charset_decoded(data, charset)
 
 
 def _part(data: bytes | str, charset: str | None) -> str:

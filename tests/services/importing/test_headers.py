@@ -10,7 +10,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.importing.headers import HeaderFacts, _pairs, body_part, decoded, header_part
+from services.importing.headers import (
+    _FEW_ENCODED,
+    _NASTY,
+    HeaderFacts,
+    _pairs,
+    _part,
+    body_part,
+    decoded,
+    header_part,
+)
 from tests.corpus import TORTURE
 
 
@@ -271,3 +280,36 @@ def test_text_without_encoded_words_is_read_as_email_reads_it(text: str) -> None
     expected = "".join(part for part, _charset in parts if isinstance(part, str))
     expected = re.sub(r"[\r\n\t\v\f]+", " ", expected).replace("\0", "\ufffd")
     assert decoded(text) == expected.encode("utf-8", "replace").decode()
+
+
+ENCODED = st.sampled_from(
+    (*("=?utf-8?q?caf=C3=A9?=", "=?UTF-8?B?SsO8cmdlbg==?=", "=?iso-8859-1?Q?a_b=e9=0a?="),
+     *("=?a?q?a\\u0041?=", "=?utf-8?b?AAAA?=", "=?utf-8?q??=", "=?utf-16?b?AAA=BBB=?="))
+) | st.sampled_from(
+    (*("=?utf-8?b?AA?=", "=?utf-8?b?A=AA?=", "=?utf-8?b?A?=", "=?utf-8?q?=C?=", "=?utf-8?q?==41?="),
+     *("=?utf-8*en?q?a?=", "=??q?a?=", "=?utf-8?q?a b?=", "=?utf-8?x?a?=", "=?utf-8?q?é?="),
+     *("=?utf-8?q?a?b?=", "=?utf-8?q?a", "=?utf-8?b?é===?=", "=?é?q?a?="))
+)  # fmt: skip
+BETWEEN = st.sampled_from((" ", " and ", "Re: ", "")) | st.sampled_from(
+    ("  ", "=", "?", "==", "?=", "\\u0041", "\t", "\n", "\x1c", "\xa0", "é", "\0", "a\r\nb ")
+)
+
+
+@settings(max_examples=1_000)
+@given(st.lists(st.tuples(BETWEEN, ENCODED, BETWEEN).map("".join), max_size=4).map("".join))
+@example("=?utf-8?q?a=C3?= =?utf-8?q?=A9?=")
+def test_encoded_words_are_read_as_email_reads_them(text: str) -> None:
+    try:
+        expected = "".join(_part(data, charset) for data, charset in decode_header(text))
+        expected = re.sub(r"[\r\n\t\v\f]+", " ", expected)
+    except _NASTY:
+        expected = text
+    assert decoded(text) == expected.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Re: =?utf-8?Q?caf=C3=A9?= 1", "=?iso-8859-1?b?YQ==?= and =?utf-8?b?YWJj?=", "a? =?a?q?_?=?"],
+)
+def test_reads_regular_encoded_words_by_itself(text: str) -> None:
+    assert _FEW_ENCODED.fullmatch(text)
