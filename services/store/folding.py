@@ -37,6 +37,7 @@ _SECONDS = 1 << (63 - ID_BITS)
 _MOST_FOLDED = 10_000
 """How many characters' folded forms are kept at hand, a megabyte; further ones are made anew."""
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")  # one at a time: a repeat is slow to look for
+_BLANKS = re.compile("   *")  # two and more: that it begins with two makes it quick to look for
 _NO_LONG_WORD = re.compile(rf"(?:.{{0,{_WORD_CHARACTERS}}} )*+", re.DOTALL)
 _ASKED = re.compile(r'"([^"]*)"|([^\s"]+)')
 
@@ -45,10 +46,9 @@ def fold(text: str) -> str:
     """Return a text's words as they compare: folded, separated by single blanks."""
     if _nearly_ascii(text):  # once these few are folded, all of it is quick to translate
         text = _BEYOND_ASCII.sub(_translated, text)
-    words = text.translate(_FOLDED).split()
-    found = " ".join(words)
+    found = _BLANKS.sub(" ", text.translate(_FOLDED)).strip()
     if not _NO_LONG_WORD.fullmatch(f"{found} "):
-        found = " ".join(word[:_WORD_CHARACTERS] for word in words)
+        found = " ".join(word[:_WORD_CHARACTERS] for word in found.split())
     return _cut(found)
 
 
