@@ -36,7 +36,6 @@ from services.errors import InvalidInput, NotFound, ServiceError
 from services.protocols import PROTOCOLS
 from services.schedules.rows import note_deletion
 from services.secrets.vault import Vault
-from services.sending.decisions import wake
 from services.store.engine import Store
 from services.text import count
 
@@ -202,6 +201,8 @@ class AccountService:
     def _write(
         self, session: Session, row: EmailAccountRow | None, draft: AccountDraft, now: datetime
     ) -> EmailAccountRow:
+        from services.sending.decisions import wake  # nothing but saving needs it
+
         if draft.identity.is_system:
             self._resign_other(session, row, now)
         if row is None:

@@ -1,20 +1,16 @@
 """Agents and suppliers with their contacts: by screen, by command, and in bulk from CSV."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func
-from sqlalchemy import select as columns
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from models.account import ContactSide
-from models.codes import ContactTypeRow
 from models.contacts import ContactRow, PartyForm, PartyRow
 from models.history import Act
 from services.changes.differences import differences
 from services.changes.history import History
-from services.chunks import chunks
 from services.codes import used_by
 from services.contacts import people
 from services.contacts.file import parse
@@ -45,19 +41,6 @@ class PartyLine:
     name: str
     version: int
     contacts: int
-
-
-@dataclass(frozen=True)
-class KnownContact:
-    """What the judge needs to know of somebody who wrote."""
-
-    id: int
-    name: str
-    side: ContactSide
-    contact_type_id: int
-    contact_type: str
-    party: str
-    """Code and name, for the reason in words."""
 
 
 class ContactService:
@@ -168,37 +151,6 @@ class ContactService:
 
 
 # Columns rather than rows as objects, which an import would make by the hundred.
-_KNOWN = (
-    columns(
-        col(ContactRow.email_key),
-        col(ContactRow.id),
-        col(ContactRow.name),
-        col(PartyRow.kind),
-        col(ContactRow.contact_type_id),
-        col(ContactTypeRow.code),
-        col(PartyRow.code),
-        col(PartyRow.name),
-    )
-    .join(PartyRow, col(PartyRow.id) == ContactRow.party_id)
-    .join(ContactTypeRow, col(ContactTypeRow.id) == ContactRow.contact_type_id)
-    .where(col(ContactRow.email_key).in_(bindparam("some", expanding=True)))
-    .order_by(col(ContactRow.id))
-)
-
-
-def known_senders(
-    session: Session, keys: Collection[str]
-) -> dict[str, list[KnownContact]]:  # fmt: skip
-    """Return the contacts behind addresses in `address_key` form; unknown ones are left out."""
-    found: dict[str, list[KnownContact]] = {}
-    for some in chunks(keys):
-        for row in session.connection().execute(_KNOWN, {"some": some}):
-            key, id_, name, kind, type_id, contact_type, code, party = row
-            known = KnownContact(
-                id_ or 0, name, ContactSide(kind), type_id, contact_type, f"{code} {party}"
-            )
-            found.setdefault(key, []).append(known)
-    return found
 
 
 def _filtered(session: Session, statement: Any, kind: str, text: str) -> Any:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from models.account import Account
 from models.mail import Outcome, Reason
-from services.contacts.service import known_senders
+from services.contacts.known import known_senders
 from services.importing import ledger
 from services.importing.bounce import Report, read_report
 from services.importing.fingerprint import content_digest, header_digest, identity_digest
@@ -17,7 +17,7 @@ from services.importing.ledger import Entry, Fingerprints
 from services.importing.reading import Reading, Unread, skimmed
 from services.importing.verdict import Background, Finding, Verdict
 from services.protocols.base import Body, Header, Surroundings
-from services.sending.compose import parse_token
+from services.sending.token import parse_token
 from services.store.engine import Store
 
 SAME_HEADERS = "It is here already: same header block and size."

@@ -10,11 +10,11 @@ from functools import cached_property
 
 from models.fields import address_key
 from models.mail import Outcome, Reason
-from services.contacts.service import KnownContact
+from services.contacts.known import KnownContact
 from services.importing.bounce import Report
 from services.importing.headers import Address, HeaderFacts
 from services.importing.verdict import Background, Finding, SentMail, Verdict
-from services.sending.compose import parse_token
+from services.sending.token import parse_token
 
 _BULK = {"bulk", "junk", "list"}
 

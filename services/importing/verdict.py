@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from models.account import ContactSide
 from models.mail import Outcome, Reason
-from services.contacts.service import KnownContact
+from services.contacts.known import KnownContact
 from services.importing.bounce import Report
 from services.importing.headers import HeaderFacts
 

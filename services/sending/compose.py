@@ -17,12 +17,11 @@ from random import Random
 from models.outgoing import Attachment, OutgoingMail
 from services.sending.addresses import Mailbox, breaks_header, parse_mailbox
 from services.sending.rules import Route
+from services.sending.token import subject_line, subject_tag
 
 TOKEN_LENGTH = 8
 _LETTERS = "bcdfghjkmnpqrstvwxz23456789"  # no lookalikes (0 o, 1 l i), no vowels: no words
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-_BRACKETED = re.compile(r"\[\s*#([^\[\]]{1,80})\]")
-_INSIDE = re.compile(r"(?P<booking>[A-Za-z0-9./-]{1,20})-(?P<token>[a-z0-9]{6,16})", re.IGNORECASE)
 _ATEXT_WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _LINE = 76
 # Everything 7-bit: a relay without 8BITMIME takes it too.
@@ -53,28 +52,6 @@ def new_stamp(random: Random, now: datetime, domain: str) -> Stamp:
     unique = "".join(random.choices(_BASE32, k=26))
     token = "".join(random.choices(_LETTERS, k=TOKEN_LENGTH))
     return Stamp(unique, domain, token, now)
-
-
-def subject_line(subject: str, booking: str | None, token: str) -> str:
-    """Return the subject with the token that replies are matched by, where there is a booking."""
-    return f"{subject.strip()} {subject_tag(booking, token)}".strip()
-
-
-def subject_tag(booking: str | None, token: str) -> str:
-    """Return what replies are matched by, "" without a booking."""
-    return f"[#{booking}-{token}]" if booking else ""
-
-
-def parse_token(subject: str) -> tuple[str, str] | None:
-    """Find (booking, random part) in a subject that came back, whatever stands around it.
-
-    Spaces that folding left inside and changed case are forgiven; the last token wins, as the
-    newest message's stands last. Only the store can tell whether it is one of ours.
-    """
-    for inside in reversed(_BRACKETED.findall(subject)):
-        if found := _INSIDE.fullmatch(re.sub(r"\s+", "", inside)):
-            return found["booking"], found["token"].lower()
-    return None
 
 
 def compose(mail: OutgoingMail, route: Route, stamp: Stamp) -> bytes:

@@ -18,16 +18,17 @@ from models.outbox import (
     RecipientState,
 )
 from models.outgoing import OutgoingMail
-from services.contacts.service import known_senders
+from services.contacts.known import known_senders
 from services.errors import InvalidInput
 from services.sending import rules
 from services.sending.addresses import wire_address
-from services.sending.compose import Stamp, compose, new_stamp, subject_line
+from services.sending.compose import Stamp, compose, new_stamp
 from services.sending.readdress import own_message_id, readdressed
 from services.sending.ready import Ready
 from services.sending.rules import Recipient
 from services.sending.settle import GIVE_UP_AFTER
 from services.sending.submitted import Submitted
+from services.sending.token import subject_line
 from services.store.folding import outbox_text
 
 

@@ -12,11 +12,12 @@ from email.utils import format_datetime
 from models.account import EmailSettings
 from services.sending import rules
 from services.sending.addresses import Mailbox
-from services.sending.compose import Stamp, header_mailbox, subject_line, subject_tag
+from services.sending.compose import Stamp, header_mailbox
 from services.sending.header_fields import Field, Letter, make_field
 from services.sending.ready import Ready
 from services.sending.rules import Route
 from services.sending.submitted import BOOKING, Submitted, resent, usable
+from services.sending.token import subject_line, subject_tag
 
 _DROPPED = {"bcc", "resent-bcc", "return-path", "content-length", BOOKING}
 """What Postfix drops, and what is for us alone."""

@@ -7,8 +7,8 @@ import pytest
 from models.account import ContactSide
 from models.contacts import PartyRow
 from services.bootstrap import Services
+from services.contacts.known import known_senders
 from services.contacts.rows import LoadResult
-from services.contacts.service import known_senders
 from services.errors import InvalidInput, NotFound, Stale
 
 HEADER = "kind,code,name,contact,email,type"

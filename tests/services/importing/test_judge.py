@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.account import ContactSide
 from models.mail import Outcome, Reason
-from services.contacts.service import KnownContact
+from services.contacts.known import KnownContact
 from services.importing.bounce import FailedRecipient, Report
 from services.importing.headers import HeaderFacts
 from services.importing.judge import is_bounce, judge

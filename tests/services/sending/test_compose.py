@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from models.account import EmailSettings
 from models.outgoing import Attachment, OutgoingMail
 from services.sending import rules
-from services.sending.compose import Stamp, compose, new_stamp, parse_token, subject_line
+from services.sending.compose import Stamp, compose, new_stamp
+from services.sending.token import parse_token, subject_line
 
 STAMP = Stamp("k" * 26, "tours.test", "bcdf2345", datetime(2026, 3, 1, 9, 30, tzinfo=UTC))
 SETTINGS = EmailSettings(default_email="office@tours.test", allow_docx=True)

@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from models.outbox import OutboxState, RecipientState
 from services.bootstrap import Services
-from services.contacts.service import known_senders
+from services.contacts.known import known_senders
 from services.protocols.base import Surroundings
 from services.sending import claims
 from services.sending.deliver import Tally

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from models.account import EmailSettings
 from models.submission import Submission
-from services.sending.compose import Stamp, parse_token
+from services.sending.compose import Stamp
 from services.sending.header_fields import read_letter
 from services.sending.readdress import own_message_id, readdressed
 from services.sending.ready import Ready
 from services.sending.submitted import Terms, read, refusals
+from services.sending.token import parse_token
 
 DEFAULT = "office@tours.test"
 STAMP = Stamp("u" * 26, "tours.test", "bcdfghjk", datetime(2026, 3, 2, 9, tzinfo=UTC))

@@ -76,6 +76,21 @@ def test_the_console_does_without_the_command_line_s_libraries(tmp_path: Path) -
     assert "'tui.cli" not in ran.stdout
 
 
+IMPORT = """
+import sys
+import services.bootstrap, services.importing.run, services.schedules.service
+late = {"models.outgoing", "services.sending.compose", "services.sending.decisions"}
+late |= {"services.contacts.service", "services.contacts.file", "services.protocols.imap_ladder"}
+late |= {"inscriptis", "email_validator", "alembic", "msal", "requests", "textual", "procrastinate"}
+print(sorted(late & set(sys.modules)))
+"""
+
+
+def test_an_import_loads_nothing_of_composing_and_of_keeping_contacts() -> None:
+    ran = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
 COLLECTIONS = """
 import gc, sys
 begun = []

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select, update
 from models.outbox import OutboxRecipientRow, OutboxRow, OutboxState, RecipientState
 from services.bootstrap import Services
 from services.errors import InvalidInput, ServiceError
-from services.sending.compose import parse_token
+from services.sending.token import parse_token
 from tests.services.sending.outbox.claiming import TO, mail
 from tests.stores import save, services_in, smtp_raw
 
