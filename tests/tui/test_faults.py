@@ -1,11 +1,15 @@
 """Our own faults: a dialog of ours, a log without what they were working on, no crash panel."""
 
+import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from textual.widget import Widget
+from textual.widgets import Static
 
 from services.accounts.service import AccountService
 from services.codes import CodeService
@@ -16,6 +20,7 @@ from tests.tui.terminal.line import Line
 from tui.app import Console
 from tui.faults import write_fault
 from tui.screens.menu import MenuLines
+from tui.widgets.page import Page
 
 SECRET = "hunter2 is the password"
 
@@ -122,6 +127,51 @@ async def test_a_fault_behind_a_key_is_told_and_the_console_goes_on(
         await driver.press("escape", "escape", "e")
         assert driver.crumbs[-1] == "Email Account", "keys work as before"
         quiet(driver.app)
+
+
+class Lingering(Widget):
+    """Goes only once it may, after all its siblings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go = asyncio.Event()
+
+    async def on_unmount(self) -> None:
+        await self.may_go.wait()
+
+
+class Slow(Page[None]):
+    """A screen whose work comes to its end only when the screen is going."""
+
+    def __init__(self) -> None:
+        super().__init__(("Slow",))
+        self.line, self.lingering, self.end = Static("", id="line"), Lingering(), asyncio.Event()
+
+    def body(self) -> Iterable[Widget]:
+        yield self.line
+        yield self.lingering
+
+    def on_mount(self) -> None:
+        self.start(self._work())
+
+    async def _work(self) -> None:
+        await self.end.wait()
+        self.query_one("#line", Static).update("Done.")
+
+
+async def test_work_that_ends_while_its_screen_is_closed_is_no_fault(folder: Path) -> None:
+    async with console(folder) as driver:
+        slow = Slow()
+        driver.app.push_screen(slow)
+        await driver.settle()
+        slow.dismiss()
+        while slow.line.is_attached:
+            await asyncio.sleep(0.01)
+        slow.end.set()
+        await asyncio.sleep(0.01)
+        slow.lingering.may_go.set()
+        await driver.settle()
+        assert driver.crumbs == ("Home",)
 
 
 async def test_a_screen_that_cannot_be_imported_is_told(

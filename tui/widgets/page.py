@@ -13,6 +13,7 @@ from textual import events
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.widget import Widget
@@ -55,13 +56,22 @@ class Worker(Screen[ScreenResultType], Generic[ScreenResultType]):
 
     async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
         try:
+            await self._refusable(job)
+        except Exception as error:  # noqa: BLE001 - the last door of work
+            if not self._misses_its_widgets(error):
+                self.console.report_bug(error)
+
+    async def _refusable(self, job: Coroutine[Any, Any, None]) -> None:
+        try:
             await job
         except Cancelled:
             pass
         except ServiceError as error:
             self.refuse(error)
-        except Exception as error:  # noqa: BLE001 - the last door of work
-            self.console.report_bug(error)
+
+    def _misses_its_widgets(self, error: Exception) -> bool:
+        """Tell whether the screen was closed: its widgets go first, its work is cancelled then."""
+        return isinstance(error, NoMatches) and self not in self.app.screen_stack
 
     async def _dispatch_message(self, message: Message) -> None:
         # Textual ends the pump, and with it the console, on any exception in a handler.
