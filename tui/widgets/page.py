@@ -71,7 +71,7 @@ class Worker(Screen[ScreenResultType], Generic[ScreenResultType]):
 
     def _misses_its_widgets(self, error: Exception) -> bool:
         """Tell whether the screen was closed: its widgets go first, its work is cancelled then."""
-        return isinstance(error, NoMatches) and self not in self.app.screen_stack
+        return isinstance(error, NoMatches) and not self.is_running
 
     async def _dispatch_message(self, message: Message) -> None:
         # Textual ends the pump, and with it the console, on any exception in a handler.
