@@ -80,10 +80,13 @@ class _Splitter:
         at = start
         while (line := self.raw.find(mark, at, end)) >= 0:
             at = self.raw.find(b"\n", line, end) + 1 or end
-            _check_returns(self.raw[max(line - 1, start) : at])
-            rest = self.raw[line + len(mark) : at]
+            begin = max(line - 1, start)
+            # What stands before the line's own end is quick to find, and seldom there.
+            if at == end or self.raw.find(b"\r", begin, at - 2) >= 0:
+                _check_returns(self.raw[begin:at])
             if line > start and self.raw[line - 1] != ord("\n"):
                 continue
+            rest = self.raw[line + len(mark) : at]
             if not rest.removeprefix(b"--").strip(b" \t\r\n"):
                 yield line, at, rest.startswith(b"--")
 
