@@ -15,7 +15,7 @@ from services.chunks import chunks
 
 @dataclass(frozen=True)
 class KnownContact:
-    """What the judge needs to know of somebody who wrote."""
+    """What imports and the outbox need to know of somebody."""
 
     id: int
     name: str
@@ -26,6 +26,7 @@ class KnownContact:
     """Code and name, for the reason in words."""
 
 
+# Columns rather than rows as objects, which an import would make by the hundred.
 _KNOWN = (
     columns(
         col(ContactRow.email_key),

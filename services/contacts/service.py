@@ -150,9 +150,6 @@ class ContactService:
         return row, party_of(session, row)
 
 
-# Columns rather than rows as objects, which an import would make by the hundred.
-
-
 def _filtered(session: Session, statement: Any, kind: str, text: str) -> Any:
     sought = matching(session, PARTIES, text)
     column: Any = col(PartyRow.kind)

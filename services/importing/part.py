@@ -1,4 +1,4 @@
-"""A part of a message, of which no more is read than somebody asks for, and nothing twice."""
+"""A part of a message, of which no more is read than somebody asks for."""
 
 import re
 from collections.abc import Iterable

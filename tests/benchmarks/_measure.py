@@ -2,8 +2,8 @@
 
 The command is started by a small process of its own: Linux counts the memory of whoever starts a
 process towards that process' peak (getrusage(2), ru_maxrss). Memory is what the command and the
-processes it starts hold together, looked at while they live; libraries that several have mapped are
-there once, and count once.
+processes it starts hold together, looked at while they live; the libraries that they have mapped,
+which are nearly the same for all of them, count once.
 """
 
 import json
@@ -21,6 +21,8 @@ from statistics import median
 
 LIMIT = 600
 """Seconds after which a command is given up."""
+_STATUS = re.compile(r"(Rss\w+):\s+(\d+)")
+_KINDS = ("Anon", "Shmem", "File")
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,8 @@ def _watch(pid: int, done: threading.Event, peaks: list[int]) -> None:
 def _held(pid: str) -> tuple[int, int]:
     """Return the kilobytes that are a process' own, and those of files that it has mapped."""
     status = dict(_STATUS.findall(Path(f"/proc/{pid}/status").read_text()))
-    return int(status["RssAnon"]) + int(status["RssShmem"]), int(status["RssFile"])
-
-
-_STATUS = re.compile(r"(Rss\w+):\s+(\d+)")
+    anonymous, shared, files = (int(status.get(f"Rss{kind}", 0)) for kind in _KINDS)
+    return anonymous + shared, files  # of a process that has ended nothing is told
 
 
 if __name__ == "__main__":

@@ -59,7 +59,9 @@ class Driver:
         # What waits for the repaint, which a timer brings, is still to happen.
         screen = self.app.screen
         stale = screen._layout_required or screen._scroll_required or screen._repaint_required
-        return bool(stale or screen._dirty_widgets or screen._callbacks)
+        return bool(
+            stale or screen._recompose_required or screen._dirty_widgets or screen._callbacks
+        )
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, each when the one before has had its effect."""

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.importing import parse
-from services.importing.split import Irregular, Part, _content_types, split
+from services.importing.part import Part
+from services.importing.split import Irregular, _content_types, split
 from tests.benchmarks._mails import mails
 from tests.corpus import FROM, TORTURE, mail, nested
 
