@@ -6,15 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def put_off_collections() -> None:
-    """Do without collections until the next `loading` ends.
-
-    For the first line of a program that reads its words, and loads much for that, before it knows
-    what else to load. What ends without loading more needs no collection either.
-    """
-    gc.disable()
-
-
 @contextmanager
 def loading(module: str) -> Iterator[None]:
     """Import a module for the first time, and build from it, without collections.
@@ -22,7 +13,7 @@ def loading(module: str) -> Iterator[None]:
     Modules and classes live as long as the process, so they are not looked through later either:
     that held up every thread for a tenth of a second of the start, and again in long imports.
     """
-    if module in sys.modules and gc.isenabled():
+    if module in sys.modules:
         yield
         return
     gc.disable()

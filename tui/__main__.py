@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from services.loading import loading, put_off_collections
+from services.loading import loading
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl+C ended: 128 and SIGINT's number."""
@@ -34,13 +34,14 @@ def _run(args: list[str]) -> int:
             from tui.app import run_console
 
         return run_console() or 0
-    put_off_collections()
     if args[:1] == ["sendmail"]:  # in a hurry: other programs wait for it
-        from tui.cli.sendmail import run as send
+        with loading("tui.cli.sendmail"):
+            from tui.cli.sendmail import run as send
 
         return send(args[1:])
-    from tui.cli.door import run, tell_fault
-    from tui.faults import keep_quiet
+    with loading("tui.cli.door"):
+        from tui.cli.door import run, tell_fault
+        from tui.faults import keep_quiet
 
     keep_quiet(tell_fault)
     return run(args)

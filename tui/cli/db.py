@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from services.loading import loading
 from services.text import count
 from tui.cli.common import Json, group, opened
 from tui.cli.options import told_by_option
@@ -65,9 +64,8 @@ def upgrade_(
     json: Json = False,
 ) -> None:
     """Bring an older store to this version's schema, after a backup, and index it for search."""
-    with loading("services.upgrade"):
-        from services.config import read_config
-        from services.upgrade import upgrade
+    from services.config import read_config
+    from services.upgrade import upgrade
 
     with shown("Indexing") as tell:
         done = upgrade(read_config(), tell, backup=not without_backup)
@@ -130,9 +128,8 @@ def backup(
     json: Json = False,
 ) -> None:
     """Write the store into a file while others work with it. The key file is not in it."""
-    with loading("services.store.backup"):
-        from services.config import read_config
-        from services.store.backup import back_up
+    from services.config import read_config
+    from services.store.backup import back_up
 
     done = back_up(read_config(), file)
     if json:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.loading import loading
 from tui.cli.ask import on_terminal
 from tui.cli.common import single
 from tui.cli.output import say, write
@@ -33,8 +32,7 @@ def demo(headless: Headless = False) -> None:
     Nothing leaves this machine, and nothing of it is left at the end. Without a terminal it walks
     the main path by itself. On one it stays until Enter, so that commands can be tried on it.
     """
-    with loading("services.demo.sandbox"):
-        from services.demo.sandbox import sandbox
+    from services.demo.sandbox import sandbox
 
     with sandbox() as box:
         if headless or not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -7,6 +7,8 @@ from typing import Any
 from typer.core import TyperGroup
 from typer.main import get_command, get_install_completion_arguments
 
+from services.loading import loading
+
 COMMANDS = {
     "account": ("account", "Email accounts: what is sent from, what is imported from."),
     "agent": ("party", "Agents, whose contacts' mail is imported."),
@@ -94,8 +96,9 @@ def helps() -> dict[str, str]:
 
 def _load(name: str) -> Any:
     if name in COMMANDS:
-        module = import_module(f"tui.cli.{COMMANDS[name][0]}")
-        return get_command(module.app(name))
+        place = f"tui.cli.{COMMANDS[name][0]}"
+        with loading(place):
+            return get_command(import_module(place).app(name))
     from models.codes import CODE_TABLES
 
     if name not in CODE_TABLES:
