@@ -174,6 +174,25 @@ async def test_work_that_ends_while_its_screen_is_closed_is_no_fault(folder: Pat
         assert driver.crumbs == ("Home",)
 
 
+class Hasty(Page[None]):
+    """A screen that closes itself and then asks for a widget that it never had."""
+
+    def on_mount(self) -> None:
+        self.start(self._work())
+
+    async def _work(self) -> None:
+        self.dismiss()
+        self.query_one("#lien")
+
+
+async def test_a_widget_that_never_was_is_a_fault_in_a_closing_screen_too(folder: Path) -> None:
+    async with console(folder) as driver:
+        driver.app.push_screen(Hasty(("Hasty",)))
+        await driver.settle()
+        assert driver.sees("Something broke in tourmail")
+        quiet(driver.app)
+
+
 async def test_a_screen_that_cannot_be_imported_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
